@@ -1,1 +1,32 @@
-"""Placeholder."""
+"""Custom operators: the few image-space primitives that StyleGAN2 is made of.
+
+Each operator is one file with its reference in plain torch, its autograd formula and its public
+switch ``impl``:
+
+* ``"auto"``: the operator with its own gradient formula, on what the device and build allow;
+* ``"reference"``: plain torch operations, differentiated by torch itself;
+* ``"cpu"``, ``"cuda"``: the operator on that device's own code, or an error if it cannot run.
+
+Nothing is compiled when this package is imported.
+"""
+
+from stylegen.ops.bias_act import ACTIVATIONS, bias_act
+from stylegen.ops.dispatch import Impl
+from stylegen.ops.filters import downsample2d, filter2d, setup_filter, upsample2d
+from stylegen.ops.modulated_conv2d import modulated_conv2d
+from stylegen.ops.resampled_conv2d import conv2d_down, conv2d_up
+from stylegen.ops.upfirdn2d import upfirdn2d
+
+__all__ = [
+    "ACTIVATIONS",
+    "Impl",
+    "bias_act",
+    "conv2d_down",
+    "conv2d_up",
+    "downsample2d",
+    "filter2d",
+    "modulated_conv2d",
+    "setup_filter",
+    "upfirdn2d",
+    "upsample2d",
+]

@@ -1,0 +1,306 @@
+"""bias_act: add a bias, apply an activation, scale and clamp, in one operator.
+
+    y = clip(gain * act(x + b), -clamp, clamp)
+
+With a = act(z), z = x + b, the first derivative is
+
+    dx = dy * gain * act'(z) * [|y| < clamp]
+
+and act' is expressed by a itself wherever possible, so that only the output is kept for the
+backward pass. The second derivative follows from the curvature of that expression.
+
+Source: Karras et al. 2020 (StyleGAN2), appendix B; Clevert et al. 2015 (ELU); Klambauer et al. 2017
+(SELU); Ramachandran et al. 2017 (swish). Leaky ReLU's gain of sqrt 2 keeps unit variance (He et
+al. 2015).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stylegen.errors import InputError
+from stylegen.ops.dispatch import Impl, kernels_or_none, use_reference
+
+_SELU_SCALE = 1.0507009873554805
+_SELU_ALPHA = 1.6732632423543772
+_NO_CLAMP = -1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation:
+    """An activation, its usual gain, and its derivatives.
+
+    ``slope`` is act'(z) and ``curvature`` its derivative, as functions of ``ref``: the output
+    a = act(z) if ``from_output``, else the input z. ``curvature`` None is zero almost everywhere.
+    """
+
+    code: int
+    value: Callable[[Tensor, float], Tensor]
+    slope: Callable[[Tensor, float], Tensor]
+    curvature: Callable[[Tensor, float], Tensor] | None = None
+    alpha: float = 0.0
+    gain: float = 1.0
+    from_output: bool = True
+
+
+def _step(a: Tensor, below: float, above: float = 1.0) -> Tensor:
+    return torch.where(a > 0, above, below).to(a.dtype)
+
+
+def _swish_slope(z: Tensor, _: float) -> Tensor:
+    s = torch.sigmoid(z)
+    return s * (1 + z * (1 - s))
+
+
+def _swish_curvature(z: Tensor, _: float) -> Tensor:
+    s = torch.sigmoid(z)
+    return s * (1 - s) * (2 + z * (1 - 2 * s))
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "linear": Activation(code=0, value=lambda z, _: z, slope=lambda a, _: torch.ones_like(a)),
+    "relu": Activation(
+        code=1, value=lambda z, _: F.relu(z), slope=lambda a, _: _step(a, 0.0), gain=math.sqrt(2)
+    ),
+    "lrelu": Activation(
+        code=2,
+        value=lambda z, alpha: F.leaky_relu(z, alpha),
+        slope=lambda a, alpha: _step(a, alpha),
+        alpha=0.2,
+        gain=math.sqrt(2),
+    ),
+    "tanh": Activation(
+        code=3,
+        value=lambda z, _: torch.tanh(z),
+        slope=lambda a, _: 1 - a * a,
+        curvature=lambda a, _: -2 * a,
+    ),
+    "sigmoid": Activation(
+        code=4,
+        value=lambda z, _: torch.sigmoid(z),
+        slope=lambda a, _: a * (1 - a),
+        curvature=lambda a, _: 1 - 2 * a,
+    ),
+    "elu": Activation(
+        code=5,
+        value=lambda z, _: F.elu(z),
+        slope=lambda a, _: 1 + a.clamp(max=0),
+        curvature=lambda a, _: _step(a, 1.0, 0.0),
+    ),
+    "selu": Activation(
+        code=6,
+        value=lambda z, _: F.selu(z),
+        slope=lambda a, _: torch.where(a > 0, _SELU_SCALE, a + _SELU_SCALE * _SELU_ALPHA),
+        curvature=lambda a, _: _step(a, 1.0, 0.0),
+    ),
+    "softplus": Activation(
+        code=7,
+        value=lambda z, _: F.softplus(z),
+        slope=lambda a, _: -torch.expm1(-a),
+        curvature=lambda a, _: torch.exp(-a),
+    ),
+    "swish": Activation(
+        code=8,
+        value=lambda z, _: z * torch.sigmoid(z),
+        slope=_swish_slope,
+        curvature=_swish_curvature,
+        gain=math.sqrt(2),
+        from_output=False,
+    ),
+}
+
+
+def _add_bias(x: Tensor, b: Tensor | None, dim: int) -> Tensor:
+    if b is None:
+        return x
+    return x + b.reshape([-1 if i == dim else 1 for i in range(x.ndim)]).to(x.dtype)
+
+
+def _plain(
+    x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float
+) -> Tensor:
+    """Compute the operator from torch operations, in the order of its equation."""
+    y = ACTIVATIONS[act].value(_add_bias(x, b, dim), alpha)
+    if gain != 1:
+        y = y * gain
+    return y.clamp(-clamp, clamp) if clamp >= 0 else y
+
+
+def _reference_point(ref: Tensor, b: Tensor | None, dim: int, act: str, gain: float) -> Tensor:
+    return ref / gain if ACTIVATIONS[act].from_output else _add_bias(ref, b, dim)
+
+
+def _inside(ref: Tensor, b: Tensor | None, dim: int, act: str, args: tuple[float, ...]) -> Tensor:
+    """Return 1 where the clamp lets the gradient through, in the dtype of ``ref``."""
+    alpha, gain, clamp = args
+    y = ref if ACTIVATIONS[act].from_output else _plain(ref, b, dim, act, alpha, gain, _NO_CLAMP)
+    return (y.abs() < clamp).to(ref.dtype)
+
+
+@torch.library.custom_op("stylegen::bias_act", mutates_args=())
+def _op(
+    x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float
+) -> Tensor:
+    if x.is_cuda and (kernels := kernels_or_none("bias_act")) is not None:
+        y: Tensor = kernels.bias_act(x, b, dim, ACTIVATIONS[act].code, alpha, gain, clamp)
+        return y
+    y = _plain(x, b, dim, act, alpha, gain, clamp)
+    return y.clone() if y is x else y
+
+
+@torch.library.custom_op("stylegen::bias_act_backward", mutates_args=())
+def _op_backward(
+    dy: Tensor,
+    ref: Tensor,
+    b: Tensor | None,
+    dim: int,
+    act: str,
+    alpha: float,
+    gain: float,
+    clamp: float,
+) -> Tensor:
+    """Return dy * gain * act' * inside; ``ref`` is the output y, or the input x (swish)."""
+    if dy.is_cuda and (kernels := kernels_or_none("bias_act")) is not None:
+        code = ACTIVATIONS[act].code
+        dx: Tensor = kernels.bias_act_backward(dy, ref, b, dim, code, alpha, gain, clamp)
+        return dx
+    point = _reference_point(ref, b, dim, act, gain)
+    dx = dy * ACTIVATIONS[act].slope(point, alpha) * gain
+    return dx * _inside(ref, b, dim, act, (alpha, gain, clamp)) if clamp >= 0 else dx
+
+
+@torch.library.custom_op("stylegen::bias_act_backward2", mutates_args=())
+def _op_backward2(
+    ddx: Tensor,
+    dy: Tensor,
+    ref: Tensor,
+    b: Tensor | None,
+    dim: int,
+    act: str,
+    alpha: float,
+    gain: float,
+    clamp: float,
+) -> Tensor:
+    """Return the derivative of sum(ddx * backward(dy, ref)) by ``ref`` (y, or x for swish)."""
+    if dy.is_cuda and (kernels := kernels_or_none("bias_act")) is not None:
+        code = ACTIVATIONS[act].code
+        d: Tensor = kernels.bias_act_backward2(ddx, dy, ref, b, dim, code, alpha, gain, clamp)
+        return d
+    activation = ACTIVATIONS[act]
+    if activation.curvature is None:
+        return torch.zeros_like(ref)
+    point = _reference_point(ref, b, dim, act, gain)
+    d = ddx * dy * activation.curvature(point, alpha)
+    if not activation.from_output:
+        d = d * gain  # by y, the factor d(gain * act')/dy = act'' / act' has lost its gain
+    return d * _inside(ref, b, dim, act, (alpha, gain, clamp)) if clamp >= 0 else d
+
+
+@_op.register_fake
+def _fake(x: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(x)
+
+
+@_op_backward.register_fake
+def _fake_backward(dy: Tensor, ref: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(dy)
+
+
+@_op_backward2.register_fake
+def _fake_backward2(ddx: Tensor, dy: Tensor, ref: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(ref)
+
+
+def _bias_gradient(dx: Tensor, dim: int) -> Tensor:
+    return dx.sum([i for i in range(dx.ndim) if i != dim])
+
+
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, b, *ctx.args = inputs
+    ctx.from_output = ACTIVATIONS[ctx.args[1]].from_output
+    ctx.bias_dtype = None if b is None else b.dtype
+    ctx.save_for_backward(*((output, None) if ctx.from_output else (x, b)))
+
+
+def _backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+    ref, b = ctx.saved_tensors
+    dx = _op_backward(dy, ref, b, *ctx.args)
+    needs_bias = ctx.bias_dtype is not None and ctx.needs_input_grad[1]
+    db = _bias_gradient(dx, ctx.args[0]).to(ctx.bias_dtype) if needs_bias else None
+    return dx, db, None, None, None, None, None
+
+
+def _setup_backward(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    dy, ref, b, *ctx.args = inputs
+    ctx.save_for_backward(dy, ref, b)
+
+
+def _backward_backward(ctx: Any, ddx: Tensor) -> tuple[Tensor | None, ...]:
+    dy, ref, b = ctx.saved_tensors
+    d_dy = _op_backward(ddx, ref, b, *ctx.args)
+    d_ref = d_b = None
+    if ACTIVATIONS[ctx.args[1]].curvature is not None:
+        d_ref = _op_backward2(ddx, dy, ref, b, *ctx.args)
+        d_b = None if b is None else _bias_gradient(d_ref, ctx.args[0]).to(b.dtype)
+    return d_dy, d_ref, d_b, None, None, None, None, None
+
+
+_op.register_autograd(_backward, setup_context=_setup)
+_op_backward.register_autograd(_backward_backward, setup_context=_setup_backward)
+
+
+def _check(x: Tensor, b: Tensor | None, dim: int, act: str, clamp: float | None) -> None:
+    if act not in ACTIVATIONS:
+        raise InputError(f"act is {act!r}; wanted one of {', '.join(ACTIVATIONS)}")
+    if not x.is_floating_point():
+        raise InputError(f"x should be floating point, not {x.dtype}")
+    if not 0 <= dim < x.ndim:
+        raise InputError(f"dim is {dim}, but x has {x.ndim} dimensions")
+    if b is not None and tuple(b.shape) != (x.shape[dim],):
+        raise InputError(f"b should have shape ({x.shape[dim]},), not {tuple(b.shape)}")
+    if clamp is not None and clamp < 0:
+        raise InputError(f"clamp is {clamp}; wanted None or a value of at least 0")
+
+
+def bias_act(
+    x: Tensor,
+    b: Tensor | None = None,
+    dim: int = 1,
+    act: str = "linear",
+    alpha: float | None = None,
+    gain: float | None = None,
+    clamp: float | None = None,
+    impl: Impl = "auto",
+) -> Tensor:
+    """Add a bias, apply an activation, scale and clamp.
+
+    Args:
+        x: any shape, floating point, any memory format.
+        b: (x.shape[dim],), or None.
+        dim: the dimension that the bias belongs to.
+        act: linear, relu, lrelu, tanh, sigmoid, elu, selu, softplus or swish.
+        alpha: slope of lrelu below zero, at least 0; None: 0.2.
+        gain: scale of the activation, not 0; None: the activation's own (sqrt 2 for relu, lrelu
+            and swish, else 1).
+        clamp: clip the result to [-clamp, clamp]; None: do not.
+        impl: see :mod:`stylegen.ops`.
+
+    Returns:
+        Shape, dtype and memory format of ``x``.
+
+    Raises:
+        InputError: an argument is outside of what is said above.
+        RuntimeError: ``impl="cuda"`` and the kernels cannot be built.
+    """
+    _check(x, b, dim, act, clamp)
+    alpha = ACTIVATIONS[act].alpha if alpha is None else float(alpha)
+    gain = ACTIVATIONS[act].gain if gain is None else float(gain)
+    if alpha < 0 or gain == 0:
+        raise InputError(f"alpha should be at least 0 and gain not 0; got {alpha} and {gain}")
+    run = _plain if use_reference("bias_act", impl, x) else _op
+    return run(x, b, dim, act, alpha, gain, _NO_CLAMP if clamp is None else float(clamp))
