@@ -39,7 +39,7 @@ def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
 
 def _normalized(weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
     """Scale both to at most 1, which demodulation undoes: float16 would overflow otherwise."""
-    o, i, kh, kw = weight.shape
+    _, i, kh, kw = weight.shape
     peak = weight.norm(float("inf"), dim=[1, 2, 3], keepdim=True)
     return (
         weight / (peak * (i * kh * kw) ** 0.5),

@@ -36,6 +36,8 @@ def _read(annotation: Any, value: Any, where: str) -> Any:
         if value not in typing.get_args(annotation):
             raise InputError(f"{where} is {value!r}; wanted one of {typing.get_args(annotation)}")
         return value
+    if origin is dict and isinstance(value, dict):
+        return value
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(value)
     if origin is float and type(value) is int:

@@ -1,0 +1,99 @@
+"""Tensors and a JSON header in one safetensors file, written atomically.
+
+The header lies in the file's own metadata, so that one file is a whole checkpoint; a copy beside
+it with the suffix .json is for people to read and is never read back.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from stylegen.errors import InputError
+
+SUFFIX = ".safetensors"
+_KEY = "stylegen"
+
+
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
+) -> None:
+    """Write tensors and their header, replacing the file in one step.
+
+    Args:
+        path: the file, ending in .safetensors; its folder exists.
+        tensors: any names, devices and layouts.
+        header: plain values for JSON; "kind" tells what the file is.
+
+    Raises:
+        OSError: the folder is missing, full or not writable; an older file is then left whole.
+    """
+    path = Path(path)
+    flat = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    text = json.dumps(header, indent=1)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    readable = temporary.with_suffix(".json")
+    try:
+        save_file(flat, temporary, metadata={_KEY: text})
+        readable.write_text(text + "\n")
+        os.replace(temporary, path)
+        os.replace(readable, path.with_suffix(".json"))
+    except SafetensorError as error:
+        raise OSError(f"{path} could not be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+        readable.unlink(missing_ok=True)
+
+
+def _open(path: str | Path) -> Any:
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; wanted a snapshot (*{SUFFIX})")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; wanted one of the snapshots (*{SUFFIX}) in it")
+    try:
+        return safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise InputError(
+            f"{path} is not a whole {SUFFIX} file (damaged, cut off, or of another kind)"
+        ) from error
+
+
+def read_header(path: str | Path, kind: str | None = None) -> dict[str, Any]:
+    """Read a checkpoint's header.
+
+    Args:
+        path: the file.
+        kind: what the file should be, or None for any.
+
+    Raises:
+        InputError: it is missing, damaged, of another program, or of another kind.
+    """
+    with _open(path) as file:
+        text = (file.metadata() or {}).get(_KEY)
+    if text is None:
+        raise InputError(f"{path} holds tensors of another program; wanted a stylegen snapshot")
+    header = json.loads(text)
+    if not isinstance(header, dict) or (kind is not None and header.get("kind") != kind):
+        found = header.get("kind") if isinstance(header, dict) else None
+        raise InputError(f"{path} is a {found!r} file; wanted a {kind!r} file")
+    return header
+
+
+def read_tensors(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
+    """Read the tensors whose names begin with a prefix, without it, on the CPU.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    with _open(path) as file:
+        return {
+            name.removeprefix(prefix): file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118
+            if name.startswith(prefix)
+        }

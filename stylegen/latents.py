@@ -1,0 +1,144 @@
+"""Latents from seeds, classes from names, and which layers are coarse, middle and fine.
+
+Seeds give the latents of the official tools: z of seed s is the first draw of numpy's legacy
+generator. Layer ranges follow Karras et al. 2019 (StyleGAN), section 3.1: coarse styles 4-8 px,
+middle 16-32 px, fine above.
+
+N batch, Z width of z, C number of classes, L number of layers that take a w.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylegen.errors import InputError
+
+_MAX_SEED = 2**32 - 1
+_BANDS = {"coarse": (4, 8), "middle": (16, 32), "fine": (64, 1 << 30), "all": (4, 1 << 30)}
+
+
+def parse_numbers(text: str, what: str = "numbers") -> list[int]:
+    """Read "0-3,8" as [0, 1, 2, 3, 8].
+
+    Args:
+        text: comma-separated whole numbers and ranges, both ends included.
+        what: how to call them in the error message.
+
+    Raises:
+        InputError: the text has another form, or a range runs backwards.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        if match is None:
+            raise InputError(f"{what}: {text!r} is not a list such as 0-3,8")
+        first = int(match[1])
+        last = first if match[2] is None else int(match[2])
+        if last < first or last - first > 10_000_000:
+            raise InputError(f"{what}: the range {part.strip()} should run from small to large")
+        numbers += range(first, last + 1)
+    return numbers
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read "0-31,40" as seeds.
+
+    Raises:
+        InputError: the text has another form, or a seed is above 2**32 - 1.
+    """
+    seeds = parse_numbers(text, "seeds")
+    if max(seeds) > _MAX_SEED:
+        raise InputError(f"seeds: {max(seeds)} is above the largest, {_MAX_SEED}")
+    return seeds
+
+
+def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Tensor:
+    """Return the latents that users of the official tools expect of these seeds.
+
+    Args:
+        seeds: N whole numbers from 0 to 2**32 - 1.
+        z_dim: Z.
+
+    Returns:
+        (N, Z) float32 on the CPU; row s is ``numpy.random.RandomState(s).randn(1, Z)``.
+    """
+    rows = [np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]  # noqa: NPY002
+    return torch.from_numpy(np.concatenate(rows).astype(np.float32))
+
+
+def one_hot(classes: Sequence[int] | Tensor, c_dim: int) -> Tensor | None:
+    """Return (N, C) float32 one-hot rows; None for an unconditional network (C = 0)."""
+    if c_dim == 0:
+        return None
+    return torch.nn.functional.one_hot(torch.as_tensor(classes), c_dim).to(torch.float32)
+
+
+def class_index(name: str | int | None, c_dim: int, class_names: Sequence[str]) -> int | None:
+    """Find a class by its name or number.
+
+    Args:
+        name: a class name, its number, or None.
+        c_dim: number of classes; 0 is unconditional.
+        class_names: names in the order of their numbers, possibly empty.
+
+    Returns:
+        The number, or None for None.
+
+    Raises:
+        InputError: there is no such class (the classes are listed), or the network has none.
+    """
+    if name is None:
+        return None
+    if c_dim == 0:
+        raise InputError("a class was asked for, but this network was trained without classes")
+    if str(name) in class_names:
+        return list(class_names).index(str(name))
+    if str(name).isdecimal() and int(name) < c_dim:
+        return int(name)
+    known = ", ".join(class_names) if class_names else f"0 to {c_dim - 1}"
+    raise InputError(f"there is no class {name!r}; the classes are: {known}")
+
+
+def layer_resolutions(num_ws: int) -> list[int]:
+    """Return the resolution of each layer's styles: [4, 8, 8, 16, 16, ...].
+
+    The last w feeds only the last toRGB, which belongs to the last resolution.
+    """
+    return [4 * 2 ** ((i + 1) // 2) for i in range(num_ws - 1)] + [4 * 2 ** ((num_ws - 2) // 2)]
+
+
+def parse_layers(text: str, num_ws: int) -> list[int]:
+    """Read which layers a style acts on.
+
+    Args:
+        text: layer numbers such as "0-3,7", or coarse (4-8 px), middle (16-32 px), fine (64 px
+            and above), all; or several of these, separated by commas.
+        num_ws: L of the network.
+
+    Returns:
+        Layer numbers, ascending, each once.
+
+    Raises:
+        InputError: the text has another form, names a layer that the network lacks, or a range
+            in which it has no layer.
+    """
+    layers: set[int] = set()
+    for part in text.split(","):
+        word = part.strip()
+        if word not in _BANDS:
+            layers.update(parse_numbers(word, "styles (layer numbers, coarse, middle or fine)"))
+            continue
+        low, high = _BANDS[word]
+        band = [i for i, r in enumerate(layer_resolutions(num_ws)) if low <= r <= high]
+        if not band:
+            raise InputError(f"styles: this network has no {word} layers ({low} px and above)")
+        layers.update(band)
+    if max(layers) >= num_ws:
+        raise InputError(
+            f"styles: layer {max(layers)} was asked for, but the network has layers 0 to "
+            f"{num_ws - 1}"
+        )
+    return sorted(layers)

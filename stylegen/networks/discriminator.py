@@ -1,0 +1,211 @@
+"""The discriminator: images and classes to logits.
+
+Source: Karras et al. 2020 (StyleGAN2), section 4.1, figure 7; minibatch deviation: Karras et al.
+2018 (progressive GAN), section 3; projection of classes: Miyato & Koyama 2018.
+
+N batch, C number of classes, I and O features, R resolution, r resolution of a block.
+"""
+
+import logging
+import math
+
+import torch
+from torch import Tensor, nn
+
+from stylegen.errors import InputError
+from stylegen.networks.config import DiscriminatorConfig
+from stylegen.networks.layers import BlockNetwork, Conv2d, FullyConnected, block_resolutions
+from stylegen.networks.mapping import MappingNetwork
+from stylegen.ops import downsample2d, setup_filter
+
+_log = logging.getLogger(__name__)
+_RESIDUAL_GAIN = math.sqrt(0.5)
+
+
+def minibatch_group(batch: int, group_size: int | None) -> int:
+    """Return the largest group of at most ``group_size`` samples that divides the batch."""
+    wanted = batch if group_size is None else min(group_size, batch)
+    return next(g for g in range(wanted, 0, -1) if batch % g == 0)
+
+
+def minibatch_stddev(x: Tensor, group: int, num_channels: int = 1) -> Tensor:
+    """Append the mean standard deviation over groups of samples as further features.
+
+    Sample n is in group n mod (N / group).
+
+    Args:
+        x: (N, I, H, W) float32.
+        group: samples of a group; divides N.
+        num_channels: features to append; divides I.
+
+    Returns:
+        (N, I + num_channels, H, W).
+    """
+    n, i, h, w = x.shape
+    grouped = x.reshape(group, n // group, num_channels, i // num_channels, h, w)
+    deviation = (grouped.var(dim=0, unbiased=False) + 1e-8).sqrt()
+    feature = deviation.mean(dim=[2, 3, 4])
+    feature = feature.repeat(group, 1).reshape(n, num_channels, 1, 1).expand(-1, -1, h, w)
+    return torch.cat([x, feature], dim=1)
+
+
+class DiscriminatorBlock(nn.Module):
+    """The layers of one resolution, (N, I, r, r) to (N, O, r / 2, r / 2).
+
+    Args:
+        config: the discriminator.
+        resolution: r.
+    """
+
+    resample_filter: Tensor
+
+    def __init__(self, config: DiscriminatorConfig, resolution: int) -> None:
+        super().__init__()
+        self.dtype = torch.float32
+        self.residual, self.pass_image = (
+            config.architecture == "resnet",
+            config.architecture == "skip",
+        )
+        into, out = config.channels(resolution), config.channels(resolution // 2)
+        taps, clamp = config.resample_filter, config.conv_clamp
+        self.register_buffer("resample_filter", setup_filter(taps, separable=False))
+        self.fromrgb = None
+        if resolution == config.resolution or self.pass_image:
+            self.fromrgb = Conv2d(
+                config.img_channels, into, 1, activation="lrelu", conv_clamp=clamp,
+                resample_filter=taps,
+            )  # fmt: skip
+        self.conv0 = Conv2d(
+            into, into, 3, activation="lrelu", conv_clamp=clamp, resample_filter=taps
+        )
+        self.conv1 = Conv2d(
+            into, out, 3, activation="lrelu", down=2, conv_clamp=clamp, resample_filter=taps
+        )
+        if self.residual:
+            self.skip = Conv2d(into, out, 1, bias=False, down=2, resample_filter=taps)
+
+    def _features(self, x: Tensor | None, image: Tensor | None) -> Tensor:
+        if self.fromrgb is not None and image is not None:
+            y = self.fromrgb(image.to(self.dtype))
+            return y if x is None else x.to(self.dtype) + y
+        assert x is not None
+        return x.to(self.dtype)
+
+    def forward(self, x: Tensor | None, image: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Run the block.
+
+        Args:
+            x: (N, I, r, r), or None for the first block.
+            image: (N, channels, r, r), or None where it is not needed any more.
+
+        Returns:
+            (N, O, r / 2, r / 2), and for the skip architecture the image at r / 2.
+        """
+        x = self._features(x, image)
+        smaller = None
+        if self.pass_image and image is not None:
+            smaller = downsample2d(image, self.resample_filter)
+        if not self.residual:
+            return self.conv1(self.conv0(x)), smaller
+        y = self.skip(x, gain=_RESIDUAL_GAIN)
+        return y + self.conv1(self.conv0(x), gain=_RESIDUAL_GAIN), smaller
+
+
+class DiscriminatorEpilogue(nn.Module):
+    """The layers at 4 px, in float32: minibatch deviation, convolution, two dense layers.
+
+    Args:
+        config: the discriminator.
+        cmap_dim: width of the class embedding; 0 is unconditional.
+    """
+
+    def __init__(self, config: DiscriminatorConfig, cmap_dim: int) -> None:
+        super().__init__()
+        self.dtype = torch.float32
+        self.cmap_dim = cmap_dim
+        self.group_size, self.mbstd_channels = config.mbstd_group_size, config.mbstd_channels
+        features, clamp = config.channels(4), config.conv_clamp
+        taps = config.resample_filter
+        self.fromrgb = None
+        if config.architecture == "skip" or config.resolution == 4:
+            self.fromrgb = Conv2d(
+                config.img_channels, features, 1, activation="lrelu", resample_filter=taps
+            )
+        self.conv = Conv2d(
+            features + config.mbstd_channels, features, 3, activation="lrelu", conv_clamp=clamp,
+            resample_filter=taps,
+        )  # fmt: skip
+        self.fc = FullyConnected(features * 16, features, activation="lrelu")
+        self.out = FullyConnected(features, cmap_dim or 1)
+
+    def _group(self, batch: int) -> int:
+        group = minibatch_group(batch, self.group_size)
+        if self.group_size is not None and group < min(self.group_size, batch):
+            _log.warning(
+                "minibatch deviations over groups of %d instead of %d: the batch of %d is not "
+                "divisible",
+                group,
+                self.group_size,
+                batch,
+            )
+        return group
+
+    def forward(self, x: Tensor | None, image: Tensor | None, cmap: Tensor | None) -> Tensor:
+        """Map (N, I, 4, 4), for the skip architecture the image, and (N, cmap_dim) to (N, 1)."""
+        if self.fromrgb is not None and image is not None:
+            y = self.fromrgb(image.to(torch.float32))
+            x = y if x is None else x.to(torch.float32) + y
+        assert x is not None
+        x = x.to(torch.float32)
+        if self.mbstd_channels:
+            x = minibatch_stddev(x, self._group(x.shape[0]), self.mbstd_channels)
+        y = self.out(self.fc(self.conv(x).flatten(1)))
+        if cmap is None:
+            return y
+        return (y * cmap).sum(dim=1, keepdim=True) / math.sqrt(self.cmap_dim)
+
+
+class Discriminator(BlockNetwork):
+    """Images and classes to logits.
+
+    Args:
+        config: what it is made of.
+    """
+
+    def __init__(self, config: DiscriminatorConfig) -> None:
+        super().__init__(config.resolution)
+        self.config = config
+        cmap_dim = (config.cmap_dim or config.channels(4)) if config.c_dim else 0
+        for r in block_resolutions(config.resolution)[:0:-1]:
+            self.add_module(f"b{r}", DiscriminatorBlock(config, r))
+        self.mapping = None
+        if config.c_dim:
+            self.mapping = MappingNetwork(
+                0, config.c_dim, cmap_dim, num_ws=None, num_layers=config.mapping_layers
+            )
+        self.b4 = DiscriminatorEpilogue(config, cmap_dim)
+
+    def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
+        """Judge images: positive logits are real.
+
+        Args:
+            image: (N, channels, R, R) float32, about [-1, 1].
+            c: (N, C), one-hot, for conditional networks.
+
+        Returns:
+            (N, 1) float32.
+
+        Raises:
+            InputError: the image or c has another shape than the network's.
+        """
+        wanted = (self.config.img_channels, self.resolution, self.resolution)
+        if image.ndim != 4 or image.shape[1:] != wanted:
+            raise InputError(f"image should have shape (N, {wanted}), not {tuple(image.shape)}")
+        cmap = None if self.mapping is None else self.mapping(None, c)
+        x: Tensor | None = None
+        rest: Tensor | None = image
+        for r, block in reversed(list(self.blocks())):
+            if r > 4:
+                x, rest = block(x, rest)
+        logits: Tensor = self.b4(x, rest, cmap)
+        return logits

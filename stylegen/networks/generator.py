@@ -1,0 +1,70 @@
+"""The generator: mapping, then synthesis.
+
+Source: Karras et al. 2020 (StyleGAN2).
+
+N batch, Z width of z, C number of classes, R resolution.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from stylegen.networks.config import GeneratorConfig
+from stylegen.networks.mapping import MappingNetwork
+from stylegen.networks.synthesis import Noise, SynthesisNetwork
+
+
+class Generator(nn.Module):
+    """Latents and classes to images.
+
+    Args:
+        config: what it is made of.
+
+    Attributes:
+        class_names: names of its classes, in the order of their numbers; empty if not known.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.class_names: tuple[str, ...] = ()
+        self.synthesis = SynthesisNetwork(config)
+        self.mapping = MappingNetwork(
+            config.z_dim,
+            config.c_dim,
+            config.w_dim,
+            config.num_ws,
+            num_layers=config.mapping_layers,
+            lr_multiplier=config.mapping_lr_multiplier,
+            w_avg_beta=config.w_avg_beta,
+        )
+
+    def set_precision(self, dtype: torch.dtype, num_res: int = 4) -> None:
+        """Compute the top blocks in another type; see :meth:`BlockNetwork.set_precision`."""
+        self.synthesis.set_precision(dtype, num_res)
+
+    def forward(
+        self,
+        z: Tensor | None,
+        c: Tensor | None = None,
+        psi: float = 1.0,
+        cutoff: int | None = None,
+        noise: Noise = "random",
+    ) -> Tensor:
+        """Draw images.
+
+        Args:
+            z: (N, Z), unit Gaussian.
+            c: (N, C), one-hot, for conditional networks.
+            psi: truncation: 1 is the full distribution, 0 its mean.
+            cutoff: number of layers that are truncated, from the first; None: all.
+            noise: "random" draws it, "const" takes the stored one, "none" adds none.
+
+        Returns:
+            (N, channels, R, R) float32, about [-1, 1].
+
+        Raises:
+            InputError: z or c has another shape than the network's, or noise another name.
+        """
+        ws = self.mapping(z, c, psi=psi, cutoff=cutoff)
+        image: Tensor = self.synthesis(ws, noise=noise)
+        return image

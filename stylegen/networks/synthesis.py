@@ -1,0 +1,229 @@
+"""The synthesis network: intermediate latents w to an image.
+
+    layer:  x <- clip(sqrt2 * lrelu(demod_conv(x, A(w)) + strength * noise + b))
+    toRGB:  y <- clip(conv_1x1(x, A(w)) + b),   image <- upsample(image) + y
+
+Source: Karras et al. 2020 (StyleGAN2), sections 2.2 and 4.1, figures 2 and 7.
+
+N batch, L number of layers that take a w, D width of w, I and O features, H = W = r resolution.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from stylegen.errors import InputError
+from stylegen.networks.config import GeneratorConfig
+from stylegen.networks.layers import BlockNetwork, Conv2d, FullyConnected, block_resolutions
+from stylegen.ops import ACTIVATIONS, bias_act, modulated_conv2d, setup_filter, upsample2d
+
+Noise = Literal["random", "const", "none"]
+NOISES = ("random", "const", "none")
+_RESIDUAL_GAIN = math.sqrt(0.5)
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated convolution, noise, bias and leaky ReLU, (N, I, r / up, r / up) to (N, O, r, r).
+
+    Args:
+        in_channels: I.
+        out_channels: O.
+        w_dim: D.
+        resolution: r, of the output.
+        up: upsampling factor.
+        resample_filter: 1-D taps.
+        conv_clamp: clip the output to +-this.
+    """
+
+    resample_filter: Tensor
+    noise_const: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        resolution: int,
+        up: int = 1,
+        resample_filter: Sequence[float] = (1.0, 3.0, 3.0, 1.0),
+        conv_clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.resolution, self.up, self.conv_clamp = resolution, up, conv_clamp
+        self.affine = FullyConnected(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.register_buffer("resample_filter", setup_filter(resample_filter, separable=False))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+
+    def _noise(self, x: Tensor, noise: Noise) -> Tensor | None:
+        if noise == "none":
+            return None
+        if noise == "const":
+            return self.noise_const * self.noise_strength
+        shape = (x.shape[0], 1, self.resolution, self.resolution)
+        return torch.randn(shape, device=x.device) * self.noise_strength
+
+    def forward(self, x: Tensor, w: Tensor, noise: Noise = "random", gain: float = 1.0) -> Tensor:
+        """Run the layer; the type of ``x`` is the type of the computation.
+
+        Args:
+            x: (N, I, r / up, r / up).
+            w: (N, D).
+            noise: "random" draws it, "const" takes the stored one, "none" adds none.
+            gain: scales the output, and the clamp with it.
+
+        Returns:
+            (N, O, r, r).
+        """
+        x = modulated_conv2d(
+            x,
+            self.weight,
+            self.affine(w),
+            noise=self._noise(x, noise),
+            up=self.up,
+            resample_filter=self.resample_filter,
+        )
+        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        return bias_act(
+            x, self.bias, act="lrelu", gain=ACTIVATIONS["lrelu"].gain * gain, clamp=clamp
+        )
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution to the image's channels, without demodulation.
+
+    Args:
+        in_channels: I.
+        out_channels: channels of the image.
+        w_dim: D.
+        conv_clamp: clip the output to +-this.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, w_dim: int, conv_clamp: float | None = None
+    ) -> None:
+        super().__init__()
+        self.conv_clamp = conv_clamp
+        self.affine = FullyConnected(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.weight_gain = 1 / math.sqrt(in_channels)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Map (N, I, r, r) and (N, D) to (N, channels, r, r)."""
+        styles = self.affine(w) * self.weight_gain
+        y = modulated_conv2d(x, self.weight, styles, demodulate=False)
+        return bias_act(y, self.bias, clamp=self.conv_clamp)
+
+
+class SynthesisBlock(nn.Module):
+    """The layers of one resolution.
+
+    Args:
+        config: the generator.
+        resolution: r.
+    """
+
+    resample_filter: Tensor
+
+    def __init__(self, config: GeneratorConfig, resolution: int) -> None:
+        super().__init__()
+        self.dtype = torch.float32
+        self.resolution, self.residual = resolution, config.architecture == "resnet"
+        is_first, is_last = resolution == 4, resolution == config.resolution
+        self.num_conv, self.has_torgb = 1 if is_first else 2, is_last
+        self.has_torgb |= config.architecture == "skip"
+        taps, clamp = config.resample_filter, config.conv_clamp
+        out = config.channels(resolution)
+        into = out if is_first else config.channels(resolution // 2)
+        self.register_buffer("resample_filter", setup_filter(taps, separable=False))
+        if is_first:
+            self.const = nn.Parameter(torch.randn(out, 4, 4))
+        else:
+            self.conv0 = SynthesisLayer(into, out, config.w_dim, resolution, 2, taps, clamp)
+        self.conv1 = SynthesisLayer(out, out, config.w_dim, resolution, 1, taps, clamp)
+        if self.has_torgb:
+            self.torgb = ToRGB(out, config.img_channels, config.w_dim, clamp)
+        if self.residual and not is_first:
+            self.skip = Conv2d(into, out, 1, bias=False, up=2, resample_filter=taps)
+
+    def _features(self, x: Tensor | None, ws: Tensor, noise: Noise) -> Tensor:
+        if x is None:
+            x = self.const.to(self.dtype).expand(ws.shape[0], -1, -1, -1)
+            return self.conv1(x, ws[:, 0], noise)
+        x = x.to(self.dtype)
+        if not self.residual:
+            return self.conv1(self.conv0(x, ws[:, 0], noise), ws[:, 1], noise)
+        y = self.skip(x, gain=_RESIDUAL_GAIN)
+        x = self.conv0(x, ws[:, 0], noise)
+        return y + self.conv1(x, ws[:, 1], noise, gain=_RESIDUAL_GAIN)
+
+    def forward(
+        self, x: Tensor | None, image: Tensor | None, ws: Tensor, noise: Noise
+    ) -> tuple[Tensor, Tensor | None]:
+        """Run the block.
+
+        Args:
+            x: (N, I, r / 2, r / 2), or None for the first block.
+            image: (N, channels, r / 2, r / 2) float32, or None if there is none yet.
+            ws: (N, num_conv or num_conv + 1, D).
+            noise: see :class:`SynthesisLayer`.
+
+        Returns:
+            (N, O, r, r) and (N, channels, r, r) float32 or None.
+        """
+        x = self._features(x, ws, noise)
+        if image is not None:
+            image = upsample2d(image, self.resample_filter)
+        if self.has_torgb:
+            y = self.torgb(x, ws[:, self.num_conv]).to(torch.float32)
+            image = y if image is None else image + y
+        return x, image
+
+
+class SynthesisNetwork(BlockNetwork):
+    """All blocks, (N, L, D) to (N, channels, R, R).
+
+    Args:
+        config: the generator.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__(config.resolution)
+        self.num_ws, self.w_dim = config.num_ws, config.w_dim
+        for r in block_resolutions(config.resolution):
+            self.add_module(f"b{r}", SynthesisBlock(config, r))
+
+    def forward(self, ws: Tensor, noise: Noise = "random") -> Tensor:
+        """Draw images.
+
+        Args:
+            ws: (N, L, D), a w for each layer: two for each block, and one for the last toRGB.
+            noise: "random" draws it, "const" takes the stored one, "none" adds none.
+
+        Returns:
+            (N, channels, R, R) float32, about [-1, 1].
+
+        Raises:
+            InputError: ws has another shape, or noise another name.
+        """
+        if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
+            raise InputError(
+                f"ws should have shape (N, {self.num_ws}, {self.w_dim}), not {tuple(ws.shape)}"
+            )
+        if noise not in NOISES:
+            raise InputError(f"noise is {noise!r}; wanted one of {', '.join(NOISES)}")
+        ws = ws.to(torch.float32)
+        x = image = None
+        first = 0
+        for _, block in self.blocks():
+            assert isinstance(block, SynthesisBlock)
+            x, image = block(x, image, ws[:, first : first + block.num_conv + 1], noise)
+            first += block.num_conv
+        assert image is not None
+        return image
