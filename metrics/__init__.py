@@ -1,1 +1,45 @@
-"""Placeholder."""
+"""Metrics: distances between sets of images, how they are taken, and reports of them.
+
+The names below are loaded when first used: naming them must not import torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stylegen.metrics.config import EvaluateConfig as EvaluateConfig
+    from stylegen.metrics.demo import open_network as open_network
+    from stylegen.metrics.drawing import draw_images as draw_images
+    from stylegen.metrics.drawing import generator_distance as generator_distance
+    from stylegen.metrics.evaluation import evaluate as evaluate
+    from stylegen.metrics.extraction import Extracted as Extracted
+    from stylegen.metrics.extraction import extract as extract
+    from stylegen.metrics.frechet import frechet_distance as frechet_distance
+    from stylegen.metrics.score import inception_score as inception_score
+    from stylegen.metrics.moments import Moments as Moments
+    from stylegen.metrics.report import Report as Report
+    from stylegen.metrics.writing import check_folder as check_folder
+    from stylegen.metrics.writing import write_report as write_report
+
+_HOMES = {
+    "EvaluateConfig": "config",
+    "Extracted": "extraction",
+    "Moments": "moments",
+    "Report": "report",
+    "check_folder": "writing",
+    "draw_images": "drawing",
+    "evaluate": "evaluation",
+    "extract": "extraction",
+    "frechet_distance": "frechet",
+    "generator_distance": "drawing",
+    "inception_score": "score",
+    "open_network": "demo",
+    "write_report": "writing",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"stylegen.metrics.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'stylegen.metrics' has no attribute {name!r}")

@@ -1,1 +1,31 @@
-"""Placeholder."""
+"""Training: losses, regularisation, the step, the loop, and a run's folder.
+
+Loaded when first used: the configurations alone need no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from stylegen.training.config import RunConfig, default_config
+
+if TYPE_CHECKING:
+    from stylegen.training.loop import Outcome as Outcome
+    from stylegen.training.loop import Status as Status
+    from stylegen.training.loop import resume as resume
+    from stylegen.training.loop import train as train
+    from stylegen.training.step import Trainer as Trainer
+
+_HOMES = {
+    "Outcome": "loop",
+    "Status": "loop",
+    "Trainer": "step",
+    "resume": "loop",
+    "train": "loop",
+}
+__all__ = ["Outcome", "RunConfig", "Status", "Trainer", "default_config", "resume", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ it with the suffix .json is for people to read and is never read back.
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def write_tensors(
     try:
         save_file(flat, temporary, metadata={_KEY: text})
         readable.write_text(text + "\n")
+        shutil.copymode(readable, temporary)  # save_file allows the owner alone
         os.replace(temporary, path)
         os.replace(readable, path.with_suffix(".json"))
     except SafetensorError as error:

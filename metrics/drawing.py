@@ -1,0 +1,145 @@
+"""Images drawn from a generator in fixed order, and their distance from a reference.
+
+The latents come from one numpy stream and the classes from another, both set by the seed: image i
+has the same z and class whatever the batch size, for every snapshot.
+
+N images, C channels, Z width of z, K classes.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stylegen.errors import InputError
+from stylegen.images import to_uint8
+from stylegen.metrics.extraction import extract
+from stylegen.metrics.frechet import distance_of_moments
+from stylegen.metrics.moments import Moments
+from stylegen.networks import Generator
+from stylegen.perceptual import FeatureNetwork
+
+_CLASS_STREAM = 1
+
+
+def device_of(generator: Generator) -> torch.device:
+    """Return the device that a generator's parameters lie on."""
+    return next(generator.parameters()).device
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's random state within the block and restore it behind."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextlib.contextmanager
+def evaluating(module: torch.nn.Module) -> Iterator[None]:
+    """Put a module in evaluation mode within the block and restore each part's mode behind."""
+    before = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in before:
+            part.training = training
+
+
+def one_hot(classes: Tensor, generator: Generator) -> Tensor | None:
+    """Return classes (N,) int64 as the generator takes them: (N, K) float32, or None."""
+    if generator.config.c_dim == 0:
+        return None
+    return F.one_hot(classes, generator.config.c_dim).float().to(device_of(generator))
+
+
+@torch.inference_mode()
+def draw(
+    generator: Generator,
+    z: Tensor,
+    classes: Tensor,
+    psi: float = 1.0,
+    noise: Literal["random", "const"] = "random",
+) -> Tensor:
+    """Draw images of given latents (N, Z) and classes (N,) as uint8 (N, C, R, R).
+
+    Raises:
+        InputError: the network gives numbers that are not finite.
+    """
+    latents = z.to(device_of(generator)) if generator.config.z_dim else None
+    images = generator(latents, one_hot(classes, generator), psi=psi, noise=noise)
+    if not bool(torch.isfinite(images).all()):
+        raise InputError(
+            "the network draws images with NaN or infinite pixels: its training has diverged; "
+            "take an earlier snapshot"
+        )
+    return to_uint8(images)
+
+
+def draw_images(
+    generator: Generator,
+    samples: int,
+    batch: int = 32,
+    seed: int = 0,
+    psi: float = 1.0,
+    noise: Literal["random", "const"] = "random",
+) -> Iterator[Tensor]:
+    """Draw images batch by batch, classes uniformly.
+
+    Latents and classes do not depend on the batch size; layer noise ("random") comes from torch's
+    global state, which the caller seeds.
+
+    Args:
+        generator: in evaluation mode.
+        samples: N.
+        batch: images at a time.
+        seed: 0 to 2**32 - 1.
+        psi: truncation; 1 is none.
+        noise: "random" draws layer noise, "const" takes the stored one.
+
+    Yields:
+        uint8 (n, C, R, R) on the generator's device.
+    """
+    latents = np.random.RandomState(seed)
+    labels = np.random.RandomState([seed, _CLASS_STREAM])
+    for start in range(0, samples, batch):
+        n = min(batch, samples - start)
+        z = torch.from_numpy(latents.randn(n, generator.config.z_dim)).float()
+        classes = torch.from_numpy(labels.randint(max(generator.config.c_dim, 1), size=n))
+        yield draw(generator, z, classes.long(), psi, noise)
+
+
+def generator_distance(
+    generator: Generator,
+    reference: Moments,
+    network: FeatureNetwork,
+    *,
+    samples: int = 5000,
+    batch: int = 32,
+    seed: int = 0,
+) -> float:
+    """Return the Frechet distance of a generator's samples from a reference; psi is 1.
+
+    For use within training: the generator's mode and the random states are left as they were, and
+    the same latents are drawn every time, so that successive values can be compared.
+
+    Args:
+        generator: usually the moving average.
+        reference: moments of the real images' features, as
+            ``extract(batches, network).moments``.
+        network: the feature network of both.
+        samples: images to draw.
+        batch: images at a time.
+        seed: of latents, classes and layer noise.
+
+    Raises:
+        InputError: fewer than two images, or images that are not finite.
+    """
+    with evaluating(generator), seeded(seed, device_of(generator)):
+        fakes = extract(draw_images(generator, samples, batch, seed), network)
+    return distance_of_moments(fakes.moments, reference)

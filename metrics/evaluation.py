@@ -1,0 +1,217 @@
+"""Evaluate one side against another: open, extract once, measure, report."""
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from stylegen.errors import InputError
+from stylegen.metrics.config import EvaluateConfig, wanted_metrics
+from stylegen.metrics.demo import open_network
+from stylegen.metrics.drawing import seeded
+from stylegen.metrics.extraction import Extracted, extract
+from stylegen.metrics.frechet import distance_of_moments
+from stylegen.metrics.score import SHUFFLE_SEED, inception_score
+from stylegen.metrics.report import Metric, Report, environment, now
+from stylegen.metrics.sides import ImagesSide, Side, open_sides
+from stylegen.perceptual import FeatureNetwork
+from stylegen.perceptual.names import score_name
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage's name, images done, and images in all."""
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"{name!r} names no device; wanted auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"the device {name} was asked for and no GPU is available; use cpu")
+    return device
+
+
+class _Clock:
+    """Wall time by stage, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Any:
+        start = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - start, 3)
+
+
+def _extract(
+    side: Side,
+    network: FeatureNetwork,
+    config: EvaluateConfig,
+    device: torch.device,
+    keep_logits: bool,
+    report: Callable[[int, int], None],
+) -> Extracted:
+    with seeded(config.seed, device):
+        return extract(
+            side.batches(),
+            network,
+            keep_logits=keep_logits,
+            progress=lambda done: report(done, side.count),
+        )
+
+
+def _frechet(network: FeatureNetwork, a: Extracted, against: Extracted) -> Metric:
+    return Metric(
+        name=network.metric_name,
+        value=distance_of_moments(a.moments, against.moments),
+        unit="squared distance in feature space",
+        better="lower",
+        images={"a": a.count, "against": against.count},
+    )
+
+
+def _score(network: FeatureNetwork, a: Extracted, splits: int) -> Metric:
+    if a.logits is None:
+        raise InputError(f"no images of the first side to take {score_name(network.name)} on")
+    mean, std = inception_score(a.logits, splits)
+    return Metric(
+        name=score_name(network.name),
+        value=mean,
+        unit=f"effective number of classes, 1 to {a.logits.shape[1]}",
+        better="higher",
+        images={"a": a.count},
+        std=std,
+        std_over=f"{splits} splits",
+    )
+
+
+def _measure(
+    wanted: tuple[str, ...],
+    network: FeatureNetwork,
+    a: Extracted,
+    against: Extracted,
+    splits: int,
+) -> dict[str, Metric]:
+    known = network.name == "inception"
+    metrics = {}
+    if "fid" in wanted:
+        metrics["fid" if known else f"fd_{network.name}"] = _frechet(network, a, against)
+    if "is" in wanted:
+        metrics["is" if known else f"is_{network.name}"] = _score(network, a, splits)
+    return metrics
+
+
+def _protocol(config: EvaluateConfig) -> dict[str, Any]:
+    return {
+        "seed": config.seed,
+        "psi": config.psi,
+        "noise": config.noise,
+        "classes": "uniform",
+        "batch": config.batch,
+        "quantisation": "uint8, x * 127.5 + 128 truncated",
+        "resize_filter": config.filter,
+        "background": config.background,
+        "covariance_divisor": "N - 1",
+        "arithmetic": "features float32, moments and distances float64",
+        "tf32": False,
+        "mirrored": False,
+        "inception_score_splits": config.splits,
+        "inception_score_shuffle_seed": SHUFFLE_SEED,
+    }
+
+
+def _features(network: FeatureNetwork) -> dict[str, Any]:
+    return {
+        "name": network.name,
+        "distance": network.metric_name,
+        "dim": network.dim,
+        "weights_sha256": network.weights_digest,
+    }
+
+
+def _notes(
+    network: FeatureNetwork, counts: dict[str, int], sides: dict[str, Side], wanted: tuple[str, ...]
+) -> tuple[str, ...]:
+    notes = list(network.notes)
+    for name, side in sides.items():
+        if "fid" in wanted and counts[name] <= network.dim:
+            notes.append(
+                f"rank deficient: side {name} has {counts[name]} images for {network.dim} "
+                "features; the distance is computed exactly but biased upwards, so compare it "
+                "only with others of the same numbers of images"
+            )
+        if isinstance(side, ImagesSide) and side.images.skipped:
+            notes.append(f"side {name}: {len(side.images.skipped)} unreadable files were left out")
+    if "is" in wanted and counts["a"] < 5000:
+        notes.append(
+            f"the Inception Score of {counts['a']} images is biased downwards; 5,000 or more are "
+            "usual"
+        )
+    return tuple(notes)
+
+
+def _require_images(side: Side, wanted: tuple[str, ...], config: EvaluateConfig, name: str) -> None:
+    least = max(2, config.splits) if "is" in wanted and name == config.a else 2
+    if side.count < least:
+        raise InputError(
+            f"{name} has {side.count} usable images, and {' and '.join(wanted)} "
+            f"{'need' if len(wanted) > 1 else 'needs'} at least {least}"
+        )
+
+
+def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Report:
+    """Evaluate one side against another.
+
+    Args:
+        config: the sides, the metrics, and how they are taken.
+        progress: called as extraction goes on.
+
+    Returns:
+        The report; :func:`write_report` puts it in a folder.
+
+    Raises:
+        InputError: a side or a network cannot be opened, sides differ in size, there are too few
+            images, or a metric or network is unknown.
+        OSError: a file cannot be read.
+    """
+    wanted = wanted_metrics(config)
+    device = _device(config.device)
+    clock = _Clock()
+
+    def stage(name: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(name, done, total) if progress else None
+
+    with clock.stage("open"):
+        a, against = open_sides(config, device)
+        _require_images(a, wanted, config, config.a)
+        _require_images(against, wanted, config, config.against)
+    with clock.stage("features"):
+        network = open_network(
+            config.features, config.weights, device, stage("fitting the demo features")
+        )
+    with clock.stage("extract a"):
+        found = _extract(a, network, config, device, "is" in wanted, stage(config.a))
+    with clock.stage("extract against"):
+        reference = _extract(against, network, config, device, False, stage(config.against))
+    with clock.stage("measure"):
+        metrics = _measure(wanted, network, found, reference, config.splits)
+    sides = {"a": a, "against": against}
+    counts = {"a": found.count, "against": reference.count}
+    with clock.stage("show"):
+        shown = {name: side.shown() for name, side in sides.items()}
+    return Report(
+        metrics=metrics,
+        protocol=_protocol(config),
+        features=_features(network),
+        sides={k: {**side.facts(), "images": counts[k]} for k, side in sides.items()},
+        notes=_notes(network, counts, sides, wanted),
+        seconds=clock.seconds,
+        environment=environment(device),
+        created=now(),
+        shown=shown,
+    )

@@ -1,0 +1,254 @@
+"""The sides of an evaluation: a snapshot, a folder or a zip, each as a stream of uint8 batches.
+
+N images, C channels, R resolution in pixels.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylegen.checkpoints import SUFFIX, load, read_info
+from stylegen.data import DataConfig, ImageSet, open_images
+from stylegen.data.threads import in_chunks
+from stylegen.errors import InputError
+from stylegen.images import ImageReadError
+from stylegen.latents import seeds_to_z
+from stylegen.metrics.config import EvaluateConfig
+from stylegen.metrics.drawing import draw, draw_images, seeded
+from stylegen.networks import Generator
+from stylegen.perceptual.weights import file_digest
+
+log = logging.getLogger(__name__)
+
+SHOWN = 32
+
+
+class Shown(NamedTuple):
+    """Images of a side for a report's reader.
+
+    Attributes:
+        images: (n, C, R, R) uint8, on the CPU.
+        labels: what each is: a seed or a file's name.
+        about: how they were chosen.
+    """
+
+    images: Tensor
+    labels: list[str]
+    about: str
+
+
+class Side(Protocol):
+    """One side of an evaluation.
+
+    Attributes:
+        resolution: R.
+        channels: C.
+        count: N, as far as is known before reading.
+    """
+
+    resolution: int
+    channels: int
+    count: int
+
+    def batches(self) -> Iterator[Tensor]:
+        """Yield uint8 batches (n, C, R, R), the same ones each time."""
+        ...
+
+    def shown(self) -> Shown:
+        """Return some images, not chosen by their looks."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Return where the images come from, as plain values."""
+        ...
+
+
+class SnapshotSide:
+    """Images drawn from a snapshot's generator."""
+
+    def __init__(self, path: str, config: EvaluateConfig, device: torch.device) -> None:
+        self.path = path
+        self.config = config
+        self.device = device
+        self.info = read_info(path)
+        self.generator: Generator = load(path, device)
+        self.resolution = self.generator.config.resolution
+        self.channels = self.generator.config.img_channels
+        self.count = config.samples
+
+    def batches(self) -> Iterator[Tensor]:
+        """Draw the samples; the caller seeds the layer noise."""
+        config = self.config
+        return draw_images(
+            self.generator, self.count, config.batch, config.seed, config.psi, config.noise
+        )
+
+    def shown(self) -> Shown:
+        """Draw seeds 0 to 31, classes in turn."""
+        z = seeds_to_z(range(SHOWN), self.generator.config.z_dim)
+        classes = torch.arange(SHOWN) % max(self.generator.config.c_dim, 1)
+        names = self.info.class_names
+        labels = [f"seed {i}" for i in range(SHOWN)]
+        if names:
+            labels = [f"seed {i}, {names[c]}" for i, c in enumerate(classes.tolist())]
+        with seeded(self.config.seed, self.device):
+            images = [
+                draw(self.generator, z[i : i + 1], classes[i : i + 1], self.config.psi)
+                for i in range(SHOWN)
+            ]
+        about = f"seeds 0 to {SHOWN - 1}, psi {self.config.psi:g}, not selected"
+        return Shown(torch.cat(images).cpu(), labels, about)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the snapshot's digest and what it says of itself."""
+        return {
+            "kind": "snapshot",
+            "path": self.path,
+            "sha256": file_digest(self.path),
+            "resolution_px": self.resolution,
+            "channels": self.channels,
+            "classes": self.generator.config.c_dim,
+            "kimg": self.info.kimg,
+            "provenance": self.info.provenance,
+        }
+
+
+class ImagesSide:
+    """Images of a folder or zip, at most so many of them."""
+
+    def __init__(self, images: ImageSet, config: EvaluateConfig) -> None:
+        self.images = images
+        self.config = config
+        self.resolution = images.resolution
+        self.channels = images.channels
+        self.names = self._chosen(images.names)
+        self.count = len(self.names)
+        self.available = len(images.names)
+
+    def _chosen(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        most = self.config.max_images
+        if most is None or most >= len(names):
+            return names
+        order = np.random.RandomState(self.config.seed).permutation(len(names))[:most]
+        return tuple(names[i] for i in sorted(order))
+
+    def _decoded(self, names: tuple[str, ...]) -> list[Tensor]:
+        decoded = []
+        for name in names:
+            try:
+                decoded.append(self.images.decode(name))
+            except ImageReadError as error:
+                self.images.skip(name, str(error))
+        return decoded
+
+    def batches(self) -> Iterator[Tensor]:
+        """Decode the images in threads, in order; broken ones are left out and noted."""
+        waiting: list[Tensor] = []
+        size = self.config.batch
+        for chunk in in_chunks(lambda r: self._decoded(self.names[r.start : r.stop]), self.count):
+            waiting += chunk
+            while len(waiting) >= size:
+                yield torch.stack(waiting[:size])
+                waiting = waiting[size:]
+        if waiting:
+            yield torch.stack(waiting)
+
+    def shown(self) -> Shown:
+        """Return images evenly spaced through the set."""
+        every = max(1, -(-self.count // SHOWN))
+        names = self.names[::every][:SHOWN]
+        pairs = [(name, self._decoded((name,))) for name in names]
+        good = [(name, found[0]) for name, found in pairs if found]
+        about = f"every {every}th image in order of name" if every > 1 else "in order of name"
+        return Shown(torch.stack([x for _, x in good]), [name for name, _ in good], about)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the set's digest, how it was read, and what could not be."""
+        read = self.images.config
+        return {
+            "kind": "images",
+            "path": read.path,
+            "sha256": self.images.digest,
+            "images_in_set": self.available,
+            "skipped": [{"name": n, "reason": r} for n, r in self.images.skipped],
+            "resolution_px": self.resolution,
+            "channels": self.channels,
+            "resize": _resize_words(read),
+            "background": read.background,
+        }
+
+
+def _resize_words(read: DataConfig) -> str:
+    if read.resolution is None:
+        return "none: the images have this size"
+    return f"centre crop and {read.filter}, where the size differs"
+
+
+def is_snapshot(path: str) -> bool:
+    """Tell whether a path names a snapshot rather than a folder or zip of images."""
+    return Path(path).suffix == SUFFIX and not Path(path).is_dir()
+
+
+def _open_set(
+    path: str, config: EvaluateConfig, resolution: int | None, channels: int
+) -> ImagesSide:
+    images = open_images(
+        DataConfig(
+            path=path,
+            resolution=resolution,
+            channels=channels,
+            background=config.background,
+            filter=config.filter,
+        )
+    )
+    return ImagesSide(images, config)
+
+
+def _open_snapshots(
+    paths: list[str], config: EvaluateConfig, device: torch.device
+) -> dict[str, SnapshotSide]:
+    sides = {p: SnapshotSide(p, config, device) for p in paths if is_snapshot(p)}
+    for path, side in sides.items():
+        if config.resolution not in (None, side.resolution):
+            raise InputError(
+                f"{path} draws {side.resolution} px, not {config.resolution}: leave out "
+                "--resolution, and the other side is read at the snapshot's size"
+            )
+        if side.channels not in (1, 3):
+            raise InputError(
+                f"{path} draws {side.channels} channels; feature networks take 1 or 3, "
+                "so save its samples composited on a background and evaluate that folder"
+            )
+    return sides
+
+
+def open_sides(config: EvaluateConfig, device: torch.device) -> tuple[Side, Side]:
+    """Open both sides; a folder or zip is read at a snapshot's size and channels.
+
+    Args:
+        config: names the sides.
+        device: where snapshots draw.
+
+    Raises:
+        InputError: a side cannot be opened, or they differ in size and no size is named.
+    """
+    paths = [config.a, config.against]
+    sides: dict[str, Side] = dict(_open_snapshots(paths, config, device))
+    drawn = list(sides.values())
+    resolution = drawn[0].resolution if drawn else config.resolution
+    channels = drawn[0].channels if drawn else 3
+    for path in paths:
+        if path not in sides:
+            sides[path] = _open_set(path, config, resolution, channels)
+    a, against = sides[config.a], sides[config.against]
+    if a.resolution != against.resolution:
+        raise InputError(
+            f"{config.a} has {a.resolution} px and {config.against} {against.resolution}: images "
+            "of different sizes cannot be compared; name one for folders and zips with --resolution"
+        )
+    return a, against

@@ -1,0 +1,41 @@
+"""Image sets: folders and zips of pictures with labels, ready zips, the built-in cartoon faces.
+
+The names below are loaded when first used: importing this package costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stylegen.data.build import BuildReport as BuildReport
+    from stylegen.data.build import build as build
+    from stylegen.data.config import DataConfig as DataConfig
+    from stylegen.data.faces import render_face as render_face
+    from stylegen.data.factors import FACTORS as FACTORS
+    from stylegen.data.factors import FaceFactors as FaceFactors
+    from stylegen.data.factors import sample_factors as sample_factors
+    from stylegen.data.imageset import ImageSet as ImageSet
+    from stylegen.data.imageset import open_images as open_images
+    from stylegen.data.synth import synth_images as synth_images
+    from stylegen.data.synth import write_synth as write_synth
+
+_HOMES = {
+    "FACTORS": "factors",
+    "BuildReport": "build",
+    "DataConfig": "config",
+    "FaceFactors": "factors",
+    "ImageSet": "imageset",
+    "build": "build",
+    "open_images": "imageset",
+    "render_face": "faces",
+    "sample_factors": "factors",
+    "synth_images": "synth",
+    "write_synth": "synth",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"stylegen.data.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'stylegen.data' has no attribute {name!r}")

@@ -1,0 +1,150 @@
+"""Make a ready set of any folder or zip: images decoded, cropped, resized once, stored as PNG."""
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from stylegen.data.archive import Archive, encode_png, new_archive
+from stylegen.data.config import DataConfig, Filter
+from stylegen.data.imageset import ImageSet, open_images
+from stylegen.data.labels import LabelTable, find_labels
+from stylegen.data.threads import Progress, in_chunks
+from stylegen.errors import InputError
+from stylegen.images import ImageReadError, to_pil
+
+_Outcome = tuple[bytes | None, str]  # a PNG, or None and the reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildReport:
+    """What :func:`build` wrote.
+
+    Args:
+        count: images in the new set.
+        resolution: their height and width in pixels.
+        class_names: of the new set; empty if it has no labels.
+        skipped: (name, reason) of each broken file.
+    """
+
+    count: int
+    resolution: int
+    class_names: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def _new_names(names: tuple[str, ...]) -> list[str]:
+    """PNG names; where two would collide (a.jpg, a.png), the old suffix stays in the name."""
+    safe = [os.fsencode(name).decode("utf-8", "replace") for name in names]
+    taken: set[str] = set()
+    new = []
+    for name in safe:
+        short = str(PurePosixPath(name).with_suffix(".png"))
+        candidate = short if short not in taken else f"{name}.png"
+        while candidate in taken:
+            candidate = f"{candidate[:-4]}_.png"
+        taken.add(candidate)
+        new.append(candidate)
+    return new
+
+
+def _encode(images: ImageSet, indices: range) -> list[_Outcome]:
+    outcomes: list[_Outcome] = []
+    for i in indices:
+        try:
+            outcomes.append((encode_png(to_pil(images.decode(images.names[i]))), ""))
+        except ImageReadError as error:
+            outcomes.append((None, str(error)))
+    return outcomes
+
+
+def _write_images(
+    images: ImageSet, archive: Archive, progress: Progress | None
+) -> list[tuple[str, str]]:
+    """Write all images; return (old name, new name) of each that could be read."""
+    written = []
+    pairs = iter(zip(images.names, _new_names(images.names), strict=True))
+    for outcomes in in_chunks(functools.partial(_encode, images), len(images), progress):
+        for png, reason in outcomes:
+            old, new = next(pairs)
+            if png is None:
+                images.skip(old, reason)
+            else:
+                archive.add(new, png)
+                written.append((old, new))
+    return written
+
+
+def _metadata(
+    images: ImageSet, labels: LabelTable | None, written: list[tuple[str, str]]
+) -> dict[str, Any]:
+    config = images.config
+    return {
+        "labels": [[new, labels.by_name[old]] for old, new in written] if labels else None,
+        "class_names": list(labels.class_names) if labels else None,
+        "provenance": {
+            "made_by": "stylegen data build",
+            "source": images.name,
+            "source_digest": images.digest,
+            "resolution": images.resolution,
+            "channels": config.channels,
+            "background": config.background,
+            "crop": "centre square",
+            "filter": config.filter,
+            "count": len(written),
+            "skipped": [list(entry) for entry in images.skipped],
+        },
+    }
+
+
+def build(
+    src: str | os.PathLike[str],
+    dst: str | os.PathLike[str],
+    resolution: int | None = None,
+    *,
+    channels: int = DataConfig.channels,
+    background: str = DataConfig.background,
+    filter: Filter = DataConfig.filter,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Write a ready zip: every image decoded, cropped to a square, resized and stored as PNG.
+
+    Labels are carried over from dataset.json, or from sub-folders when every image lies in one.
+    Broken files are skipped; dataset.json tells which and why, and where the set came from.
+
+    Args:
+        src: a folder or zip of images.
+        dst: the .zip to write.
+        resolution: height and width in pixels; None keeps the one size all images have.
+        channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
+        background: colour behind transparency for 1 and 3 channels.
+        filter: "lanczos", "box" or "bicubic".
+        overwrite: replace dst if it exists.
+        progress: called with (files done, files in all) now and then.
+
+    Raises:
+        InputError: as in stylegen.data.open_images, or dst exists or cannot be a zip's name.
+        OSError: dst cannot be written.
+    """
+    config = DataConfig(
+        path=str(src),
+        resolution=resolution,
+        channels=channels,
+        background=background,
+        filter=filter,
+    )
+    with new_archive(dst, overwrite) as archive:
+        images = open_images(config)
+        labels = find_labels(images.source)
+        written = _write_images(images, archive, progress)
+        if not written:
+            raise InputError(f"None of the images in {src} can be used any more; is it complete?")
+        archive.add_metadata(_metadata(images, labels, written))
+    return BuildReport(
+        count=len(written),
+        resolution=images.resolution,
+        class_names=labels.class_names if labels else (),
+        skipped=tuple(images.skipped),
+    )

@@ -1,0 +1,45 @@
+"""Image files and pixel tensors: reading any picture right, fitting, grids, atomic writing.
+
+The names below are loaded when first used: importing this package costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stylegen.images.fitting import fit as fit
+    from stylegen.images.fitting import is_square as is_square
+    from stylegen.images.pixels import from_pil as from_pil
+    from stylegen.images.pixels import from_uint8 as from_uint8
+    from stylegen.images.pixels import make_grid as make_grid
+    from stylegen.images.pixels import to_pil as to_pil
+    from stylegen.images.pixels import to_uint8 as to_uint8
+    from stylegen.images.reading import ImageReadError as ImageReadError
+    from stylegen.images.reading import parse_color as parse_color
+    from stylegen.images.reading import read_image as read_image
+    from stylegen.images.reading import read_size as read_size
+    from stylegen.images.writing import atomic_path as atomic_path
+    from stylegen.images.writing import save_image as save_image
+
+_HOMES = {
+    "ImageReadError": "reading",
+    "atomic_path": "writing",
+    "fit": "fitting",
+    "from_pil": "pixels",
+    "from_uint8": "pixels",
+    "is_square": "fitting",
+    "make_grid": "pixels",
+    "parse_color": "reading",
+    "read_image": "reading",
+    "read_size": "reading",
+    "save_image": "writing",
+    "to_pil": "pixels",
+    "to_uint8": "pixels",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"stylegen.images.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'stylegen.images' has no attribute {name!r}")

@@ -1,0 +1,151 @@
+"""Weights files: found, fetched, checked, and read without running what is in them."""
+
+import hashlib
+import logging
+import os
+import pickle
+import tempfile
+import urllib.request
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from stylegen.errors import InputError
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT_SEC = 30.0
+_CHUNK = 1 << 20
+_LISTED = 4
+
+
+def cache_dir() -> Path:
+    """Return the user's cache folder: $STYLEGEN_CACHE, or stylegen in $XDG_CACHE_HOME."""
+    if named := os.environ.get("STYLEGEN_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stylegen"
+
+
+def file_digest(path: str | Path) -> str:
+    """Return the sha256 of a file, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; a weights file was wanted")
+    if not path.is_file():
+        raise InputError(f"there is no weights file at {path}")
+    if path.stat().st_size == 0:
+        raise InputError(f"the weights file {path} is empty; fetch it again")
+
+
+def _is_cut_off(path: Path) -> bool:
+    with open(path, "rb") as file:
+        starts_as_zip = file.read(4) == b"PK\x03\x04"
+    return starts_as_zip and not zipfile.is_zipfile(path)
+
+
+def _read(path: Path) -> object:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def load_tensors(path: str | Path, *, full_bytes: int | None = None) -> dict[str, Tensor]:
+    """Read a state dict; only tensors are read, never code.
+
+    Args:
+        path: a .safetensors file, or one written by torch.save.
+        full_bytes: the size that the whole file is known to have, for the message about
+            a broken download.
+
+    Returns:
+        The tensors by name, on the CPU. A mapping read from torch.save keeps its type.
+
+    Raises:
+        InputError: there is no such file, it is cut off, or it holds anything but tensors.
+    """
+    path = Path(path)
+    _require_file(path)
+    if _is_cut_off(path):
+        size, whole = path.stat().st_size, f" of {full_bytes:,}" if full_bytes else ""
+        raise InputError(
+            f"the weights file {path} is cut off after {size:,}{whole} bytes, as a broken "
+            "download leaves it; delete it and fetch it again"
+        )
+    try:
+        values = _read(path)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError,
+            AttributeError, SafetensorError) as error:  # fmt: skip
+        raise InputError(
+            f"{path} is not a readable weights file (tensors in PyTorch's or safetensors' "
+            f"format, nothing else is opened): {_first_line(error)}"
+        ) from error
+    if not isinstance(values, dict) or not all(isinstance(v, Tensor) for v in values.values()):
+        raise InputError(f"{path} holds no plain mapping of names to tensors")
+    return values
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:160]
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
+
+
+def check_names(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], what: str) -> None:
+    """Compare names and shapes of tensors with those of a network.
+
+    Raises:
+        InputError: a name is missing or unexpected, or a shape differs; they are listed.
+    """
+    # Counters of batches seen came later than many published files and mean nothing here.
+    missing = [k for k in wanted if k not in given and not k.endswith("num_batches_tracked")]
+    unexpected = [k for k in given if k not in wanted]
+    shapes = [k for k in wanted if k in given and given[k].shape != wanted[k].shape]
+    faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
+    if said := "; ".join(f"{word}: {_listed(names)}" for word, names in faults if names):
+        raise InputError(f"{what} are other weights than this network's ({said})")
+
+
+def load_into(module: nn.Module, values: Mapping[str, Tensor], what: str) -> None:
+    """Load tensors into a module, strictly.
+
+    Raises:
+        InputError: names or shapes differ; they are listed.
+    """
+    check_names(module.state_dict(), values, what)
+    module.load_state_dict(dict(values))
+
+
+def fetch(url: str, path: Path, sha256_prefix: str) -> None:
+    """Download a file, check it, and put it in place at once.
+
+    Raises:
+        OSError: the download failed, was cut off, or has another digest.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log.info("downloading %s", url)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with (
+            os.fdopen(handle, "wb") as file,
+            urllib.request.urlopen(url, timeout=_TIMEOUT_SEC) as reply,
+        ):
+            while chunk := reply.read(_CHUNK):
+                file.write(chunk)
+        if not file_digest(name).startswith(sha256_prefix):
+            raise OSError(f"what came from {url} has another sha256 than {sha256_prefix}...")
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)

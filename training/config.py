@@ -1,0 +1,278 @@
+"""A training run as one typed value, and the numbers it takes where none are given.
+
+Source: Karras et al. 2020 (StyleGAN2), section 3.1 (lazy regularisation) and 3.2 (path length),
+appendix B; Karras et al. 2020 (ADA), appendix C, for the numbers by resolution.
+
+R resolution.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stylegen.data.config import DataConfig
+from stylegen.errors import InputError
+from stylegen.networks.config import (
+    DiscriminatorArchitecture,
+    DiscriminatorConfig,
+    GeneratorArchitecture,
+    GeneratorConfig,
+)
+
+Precision = Literal["auto", "fp32", "bf16"]
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def _check_range(config: object, low: float, high: float, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int | float) or not low <= value <= high:
+            raise InputError(f"{name} is {value!r}; wanted a number from {low:g} to {high:g}")
+
+
+def _check_count(config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int) or value < 1:
+            raise InputError(f"{name} is {value!r}; wanted an int of at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Losses and regularisers.
+
+    Attributes:
+        r1_gamma: weight of the R1 penalty; 0 turns it off.
+        r1_interval: steps between R1 penalties (lazy regularisation).
+        pl_weight: weight of the path length penalty; 0 turns it off.
+        pl_interval: steps between path length penalties.
+        pl_batch_shrink: the penalty is taken over batch / this samples.
+        pl_decay: how fast the mean path length follows.
+        style_mixing: probability of two latents in one image.
+    """
+
+    r1_gamma: float = 1.0
+    r1_interval: int = 16
+    pl_weight: float = 2.0
+    pl_interval: int = 4
+    pl_batch_shrink: int = 2
+    pl_decay: float = 0.01
+    style_mixing: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check_range(self, 0, 1e9, "r1_gamma", "pl_weight")
+        _check_range(self, 0, 1, "pl_decay", "style_mixing")
+        _check_count(self, "r1_interval", "pl_interval", "pl_batch_shrink")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """Adam, for both networks.
+
+    Attributes:
+        generator_lr: learning rate of the generator.
+        discriminator_lr: learning rate of the discriminator.
+        beta1: decay of the first moment.
+        beta2: decay of the second moment.
+        eps: added to the denominator.
+    """
+
+    generator_lr: float = 0.0025
+    discriminator_lr: float = 0.0025
+    beta1: float = 0.0
+    beta2: float = 0.99
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _check_range(self, 0, 10, "generator_lr", "discriminator_lr", "eps")
+        _check_range(self, 0, 1, "beta1", "beta2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmaConfig:
+    """The moving average of the generator.
+
+    Attributes:
+        half_life_kimg: after this many images, a weight's share has halved.
+        rampup: at the start, the half life is at most this share of the images shown.
+    """
+
+    half_life_kimg: float = 10.0
+    rampup: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check_range(self, 0, 1e9, "half_life_kimg", "rampup")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """Length, cadence and device of a run.
+
+    Attributes:
+        kimg: train until this many thousands of real images were shown.
+        batch: images of a step.
+        seed: of everything random in the run.
+        tick_kimg: write statistics this often.
+        snapshot_kimg: write a snapshot and a sample grid this often.
+        max_minutes: stop (with a snapshot) when this time is over; None: never.
+        device: "auto" takes a GPU if there is one, else the CPU.
+        precision: "auto" takes bfloat16 where the device computes in it, else float32.
+        num_low_precision_res: how many of the top resolutions that concerns.
+    """
+
+    kimg: float = 25000.0
+    batch: int = 32
+    seed: int = 0
+    tick_kimg: float = 4.0
+    snapshot_kimg: float = 50.0
+    max_minutes: float | None = None
+    device: str = "auto"
+    precision: Precision = "auto"
+    num_low_precision_res: int = 4
+
+    def __post_init__(self) -> None:
+        _check_range(self, 0, 1e9, "kimg")
+        _check_range(self, 1e-3, 1e9, "tick_kimg", "snapshot_kimg")
+        _check_range(self, 0, 2**32 - 1, "seed")
+        _check_count(self, "batch")
+        if self.max_minutes is not None:
+            _check_range(self, 0, 1e9, "max_minutes")
+        if self.precision not in PRECISIONS:
+            raise InputError(
+                f"precision is {self.precision!r}; wanted one of {', '.join(PRECISIONS)}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """All of a run. Saved as config.json in its folder."""
+
+    name: str
+    data: DataConfig
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    ema: EmaConfig = field(default_factory=EmaConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+
+    def __post_init__(self) -> None:
+        g, d = self.generator, self.discriminator
+        for name in ("resolution", "img_channels", "c_dim"):
+            if getattr(g, name) != getattr(d, name):
+                raise InputError(
+                    f"the generator's {name} is {getattr(g, name)}, the discriminator's is "
+                    f"{getattr(d, name)}; they should be equal"
+                )
+
+
+def auto_batch(resolution: int) -> int:
+    """Return the usual batch of one device: 4096 // R, from 1 to 32."""
+    return max(1, min(4096 // resolution, 32))
+
+
+def auto_gamma(resolution: int, batch: int) -> float:
+    """Return the usual R1 weight: 0.0002 R^2 / batch."""
+    return 0.0002 * resolution**2 / batch
+
+
+def auto_lr(resolution: int) -> float:
+    """Return the usual learning rate: 0.0025, and 0.002 from 1024 px on."""
+    return 0.002 if resolution >= 1024 else 0.0025
+
+
+def auto_channel_base(resolution: int) -> int:
+    """Return the usual channel base: 16384, and 32768 from 512 px on."""
+    return 32768 if resolution >= 512 else 16384
+
+
+def default_config(
+    data: DataConfig,
+    *,
+    resolution: int,
+    c_dim: int = 0,
+    name: str = "run",
+    batch: int | None = None,
+    gamma: float | None = None,
+    lr: float | None = None,
+    channel_base: int | None = None,
+    channel_max: int = 512,
+    mapping_layers: int = 2,
+    z_dim: int = 512,
+    w_dim: int = 512,
+    mbstd_group_size: int = 4,
+    generator_architecture: GeneratorArchitecture = "skip",
+    discriminator_architecture: DiscriminatorArchitecture = "resnet",
+    style_mixing: float = 0.9,
+    pl_weight: float = 2.0,
+    ema_kimg: float | None = None,
+    kimg: float = 25000.0,
+    tick_kimg: float = 4.0,
+    snapshot_kimg: float = 50.0,
+    max_minutes: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "auto",
+    conv_clamp: float | None = None,
+) -> RunConfig:
+    """Return a run's configuration, with the usual numbers where None is given.
+
+    Args:
+        data: the images.
+        resolution: R, of the networks.
+        c_dim: number of classes; 0 is unconditional.
+        name: ends the name of the run's folder.
+        batch: images of a step; None: :func:`auto_batch`.
+        gamma: R1 weight; None: :func:`auto_gamma`.
+        lr: learning rate of both networks; None: :func:`auto_lr`.
+        channel_base: None: :func:`auto_channel_base`.
+        channel_max: most features of a layer.
+        mapping_layers: depth of the mapping network.
+        z_dim: width of z.
+        w_dim: width of w.
+        mbstd_group_size: samples over which minibatch deviations are taken.
+        generator_architecture: skip, resnet or orig.
+        discriminator_architecture: resnet, skip or orig.
+        style_mixing: probability of two latents in one image.
+        pl_weight: weight of the path length penalty.
+        ema_kimg: half life of the generator's average; None: batch * 10 / 32.
+        kimg: length.
+        tick_kimg: write statistics this often.
+        snapshot_kimg: write snapshots this often.
+        max_minutes: stop after this time; None: never.
+        seed: of everything random.
+        device: auto, cpu, cuda or cuda:N.
+        precision: auto, fp32 or bf16.
+        conv_clamp: clip activations to +-this, as low precision needs (256).
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+    batch = auto_batch(resolution) if batch is None else batch
+    if not isinstance(batch, int) or batch < 1:
+        raise InputError(f"batch is {batch!r}; wanted an int of at least 1")
+    base = auto_channel_base(resolution) if channel_base is None else channel_base
+    lr = auto_lr(resolution) if lr is None else lr
+    return RunConfig(
+        name=name,
+        data=data,
+        generator=GeneratorConfig(
+            resolution=resolution, img_channels=data.channels, z_dim=z_dim, w_dim=w_dim,
+            c_dim=c_dim, mapping_layers=mapping_layers, channel_base=base,
+            channel_max=channel_max, architecture=generator_architecture, conv_clamp=conv_clamp,
+        ),
+        discriminator=DiscriminatorConfig(
+            resolution=resolution, img_channels=data.channels, c_dim=c_dim, channel_base=base,
+            channel_max=channel_max, architecture=discriminator_architecture,
+            mbstd_group_size=mbstd_group_size, conv_clamp=conv_clamp,
+        ),
+        loss=LossConfig(
+            r1_gamma=auto_gamma(resolution, batch) if gamma is None else gamma,
+            style_mixing=style_mixing, pl_weight=pl_weight,
+        ),
+        optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
+        ema=EmaConfig(half_life_kimg=batch * 10 / 32 if ema_kimg is None else ema_kimg),
+        loop=LoopConfig(
+            kimg=kimg, batch=batch, seed=seed, tick_kimg=tick_kimg, snapshot_kimg=snapshot_kimg,
+            max_minutes=max_minutes, device=device, precision=precision,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,86 @@
+"""A run's folder: where each file lies, and the number it gets.
+
+runs/00000-name/: config.json, stats.jsonl, TensorBoard events, reals.png, fakes000000.png ...,
+snapshot-000000.safetensors ..., training-state.safetensors.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from stylegen import configs
+from stylegen.checkpoints import SUFFIX
+from stylegen.errors import InputError
+from stylegen.images import atomic_path
+from stylegen.training.config import RunConfig
+
+STATE_NAME = f"training-state{SUFFIX}"
+
+
+class RunFolder:
+    """Names of a run's files.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.json"
+        self.stats = self.path / "stats.jsonl"
+        self.reals = self.path / "reals.png"
+        self.state = self.path / STATE_NAME
+
+    def fakes(self, kimg: float) -> Path:
+        """Return the sample grid at a moment of training."""
+        return self.path / f"fakes{int(kimg):06d}.png"
+
+    def snapshot(self, kimg: float) -> Path:
+        """Return a free name for the snapshot at a moment of training."""
+        path = self.path / f"snapshot-{int(kimg):06d}{SUFFIX}"
+        return path.with_name(f"snapshot-{kimg:010.3f}{SUFFIX}") if path.exists() else path
+
+    def snapshots(self) -> list[Path]:
+        """Return all snapshots, oldest first."""
+        return sorted(self.path.glob(f"snapshot-*{SUFFIX}"))
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write config.json, atomically."""
+        with atomic_path(self.config) as temporary:
+            temporary.write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
+
+    def read_config(self) -> RunConfig:
+        """Read config.json.
+
+        Raises:
+            InputError: the folder is no run, or its config.json is damaged.
+        """
+        if not self.config.is_file():
+            raise InputError(f"{self.path} is not a run: it has no config.json")
+        try:
+            values = json.loads(self.config.read_text())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.config} is damaged: {error}") from error
+        return configs.from_dict(RunConfig, values, str(self.config))
+
+
+def new_run_folder(parent: str | Path, name: str) -> RunFolder:
+    """Make the next free folder, such as runs/00003-name.
+
+    Args:
+        parent: the folder of all runs; made if absent.
+        name: what the run is called; characters that do not suit a file name become "-".
+
+    Raises:
+        InputError: the parent is a file.
+        OSError: it cannot be written.
+    """
+    parent = Path(parent)
+    if parent.exists() and not parent.is_dir():
+        raise InputError(f"{parent} is a file; wanted a folder for the runs")
+    parent.mkdir(parents=True, exist_ok=True)
+    numbers = [int(m[1]) for p in parent.iterdir() if (m := re.match(r"(\d{5,})-", p.name))]
+    safe = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    path = parent / f"{max(numbers, default=-1) + 1:05d}-{safe}"
+    path.mkdir()
+    return RunFolder(path)

@@ -1,0 +1,37 @@
+"""Sample grids of a run: the same latents at every moment, so that pictures can be compared."""
+
+import torch
+from torch import Tensor
+
+from stylegen.images import make_grid, to_uint8
+from stylegen.latents import one_hot, seeds_to_z
+from stylegen.networks import Generator
+
+
+def grid_shape(resolution: int) -> tuple[int, int]:
+    """Return (columns, rows) of a grid of about 1024 x 512 pixels: 4x2 to 16x8 images."""
+    columns = min(max(1024 // resolution, 4), 16)
+    return columns, max(columns // 2, 2)
+
+
+@torch.no_grad()
+def sample_grid(generator: Generator, batch: int) -> Tensor:
+    """Draw seeds 0, 1, ... with constant noise; classes take turns by column.
+
+    Args:
+        generator: in evaluation mode.
+        batch: images drawn at once.
+
+    Returns:
+        (C, H, W) uint8.
+    """
+    config, device = generator.config, next(generator.parameters()).device
+    columns, rows = grid_shape(config.resolution)
+    z = seeds_to_z(range(columns * rows), config.z_dim).to(device)
+    classes = torch.arange(columns * rows) % columns % max(config.c_dim, 1)
+    c = one_hot(classes, config.c_dim)
+    images = []
+    for i in range(0, len(z), batch):
+        c_part = None if c is None else c[i : i + batch].to(device)
+        images.append(to_uint8(generator(z[i : i + batch], c_part, noise="const")).cpu())
+    return make_grid(torch.cat(images), columns)
