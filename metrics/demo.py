@@ -23,7 +23,7 @@ PRIMARY = "hair_style"
 # Fitting shifts the images, so that these cannot be learned.
 _PLACES = ("shift_x", "shift_y")
 _SEED = 777
-_EPOCHS = 8
+_EPOCHS = 7
 
 
 def face_factors(count: int, seed: int) -> dict[str, Tensor]:

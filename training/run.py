@@ -15,7 +15,7 @@ from stylegen.images import make_grid, save_image
 from stylegen.latents import one_hot
 from stylegen.networks import Discriminator, Generator
 from stylegen.training.config import RunConfig
-from stylegen.training.devices import choose_device, choose_precision
+from stylegen.devices import choose_device, choose_precision
 from stylegen.training.feed import Feed
 from stylegen.training.folder import RunFolder
 from stylegen.training.grids import grid_shape, sample_grid

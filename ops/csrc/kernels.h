@@ -1,33 +1,47 @@
-// What the CUDA sources offer to the bindings. Arguments are those of ops/bias_act.py and
-// ops/upfirdn2d.py; a negative clamp is none, pairs are (x, y), padding is (x0, x1, y0, y1).
+// The kernels as the bindings call them: raw device pointers, typed by `Type`, and a stream.
+//
+// Torch's headers take nvcc half a minute, so the .cu files do without; shapes, layouts and
+// devices are settled in bindings.cpp.
 
 #pragma once
 
-#include <ATen/core/Tensor.h>
+#include <cuda_runtime_api.h>
 
-#include <array>
 #include <cstdint>
-#include <optional>
+
+#include "activation.h"
+#include "taps.h"
 
 namespace stylegen {
 
-using Pair = std::array<int64_t, 2>;
-using Padding = std::array<int64_t, 4>;
-using OptionalTensor = std::optional<at::Tensor>;
+enum class Type { float32, float16, bfloat16, float64 };
 
-at::Tensor bias_act(const at::Tensor& x, const OptionalTensor& b, int64_t dim, int64_t act,
-                    double alpha, double gain, double clamp);
+// The bias (a null pointer is none) of element i is b[(i / stride) % channels]; b has the type of
+// the elements.
+struct BiasOf {
+  const void* b;
+  int64_t stride, channels;
+};
 
-// dy * gain * act' where the clamp lets it through; ref is the output y, or the input x (swish).
-at::Tensor bias_act_backward(const at::Tensor& dy, const at::Tensor& ref, const OptionalTensor& b,
-                             int64_t dim, int64_t act, double alpha, double gain, double clamp);
+// The parameters are given in double, whatever the type of the arithmetic.
+void bias_act(Type type, const BiasAct<double>& p, const BiasOf& bias, const void* x, void* y,
+              int64_t size, cudaStream_t stream);
 
-// The derivative of sum(ddx * bias_act_backward(dy, ref)) by ref.
-at::Tensor bias_act_backward2(const at::Tensor& ddx, const at::Tensor& dy, const at::Tensor& ref,
-                              const OptionalTensor& b, int64_t dim, int64_t act, double alpha,
-                              double gain, double clamp);
+void bias_act_backward(Type type, const BiasAct<double>& p, const BiasOf& bias, const void* dy,
+                       const void* ref, void* dx, int64_t size, cudaStream_t stream);
 
-at::Tensor upfirdn2d(const at::Tensor& x, const at::Tensor& f, Pair up, Pair down, Padding padding,
-                     bool flip_filter, double gain);
+void bias_act_backward2(Type type, const BiasAct<double>& p, const BiasOf& bias, const void* ddx,
+                        const void* dy, const void* ref, void* d, int64_t size,
+                        cudaStream_t stream);
+
+// How the samples of a dense (N, C, H, W) tensor lie in memory.
+struct Layout {
+  int64_t batch, channels, height, width;
+  bool channels_last;
+};
+
+// f: taps (y.taps, x.taps), float64 for float64 images, else float32, scaled by the gain.
+void upfirdn2d(Type type, const void* x, const Layout& in, const void* f, const Axis& axis_y,
+               const Axis& axis_x, bool flip, void* y, const Layout& out, cudaStream_t stream);
 
 }  // namespace stylegen

@@ -39,12 +39,12 @@ STYLEGEN_HD TapRange tap_range(const Axis& a, int64_t out) {
 }
 
 // The sum over the taps for one output: x points to the plane, whose samples lie stride_y and
-// stride_x apart; f holds the taps (y.taps, x.taps), read backwards unless `flip` (correlation).
-// Acc is the type of the arithmetic.
-template <typename Acc, typename T>
+// stride_x apart and are widened by load(); f holds the taps (y.taps, x.taps), read backwards
+// unless `flip` (correlation).
+template <typename Acc, typename T, typename Load>
 STYLEGEN_HD Acc filtered_sample(const T* x, int64_t stride_y, int64_t stride_x, const Acc* f,
                                 const Axis& axis_y, const Axis& axis_x, int64_t out_y,
-                                int64_t out_x, bool flip) {
+                                int64_t out_x, bool flip, const Load& load) {
   const TapRange ry = tap_range(axis_y, out_y);
   const TapRange rx = tap_range(axis_x, out_x);
   Acc sum = Acc(0);
@@ -54,7 +54,7 @@ STYLEGEN_HD Acc filtered_sample(const T* x, int64_t stride_y, int64_t stride_x, 
     const T* row_x = x + (ry.first_sample + j) * stride_y + rx.first_sample * stride_x;
     for (int i = 0; i < rx.count; ++i) {
       const int kx = rx.first_tap + i * axis_x.up;
-      sum += static_cast<Acc>(row_x[i * stride_x]) * row_f[flip ? kx : axis_x.taps - 1 - kx];
+      sum += load(row_x[i * stride_x]) * row_f[flip ? kx : axis_x.taps - 1 - kx];
     }
   }
   return sum;

@@ -57,19 +57,17 @@ def build_command(
     overwrite: bool,
 ) -> None:
     """Crop and resize the images in SRC (folder or zip) into the ready zip DST."""
-    from stylegen.data.build import build
+    from stylegen.data.building import build
 
+    config = DataConfig(
+        path=str(src),
+        resolution=resolution,
+        channels=channels,
+        background=background,
+        filter=filter,
+    )
     with _bar(" images") as show:
-        report = build(
-            src,
-            dst,
-            resolution,
-            channels=channels,
-            background=background,
-            filter=filter,
-            overwrite=overwrite,
-            progress=show,
-        )
+        report = build(config, dst, overwrite=overwrite, progress=show)
     classes = f", {len(report.class_names)} classes" if report.class_names else ""
     click.echo(f"{dst}: {report.count} images of {report.resolution} px{classes}")
     if report.skipped:

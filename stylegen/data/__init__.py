@@ -7,8 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stylegen.data.build import BuildReport as BuildReport
-    from stylegen.data.build import build as build
+    from stylegen.data.building import BuildReport as BuildReport
+    from stylegen.data.building import build as build
     from stylegen.data.config import DataConfig as DataConfig
     from stylegen.data.faces import render_face as render_face
     from stylegen.data.factors import FACTORS as FACTORS
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "FACTORS": "factors",
-    "BuildReport": "build",
+    "BuildReport": "building",
     "DataConfig": "config",
     "FaceFactors": "factors",
     "ImageSet": "imageset",
-    "build": "build",
+    "build": "building",
     "open_images": "imageset",
     "render_face": "faces",
     "sample_factors": "factors",

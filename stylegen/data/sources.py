@@ -111,7 +111,7 @@ class ZipSource:
         self._pid = -1
         try:
             self._infos = {info.filename: info for info in self._zip().infolist()}
-        except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"{path} is not a readable zip file ({str(error).rstrip('.')}); "
                 "copy it again or rebuild it with `stylegen data build`."

@@ -6,6 +6,7 @@ N faces, R resolution in pixels. Face i of seed s is the same in every set, howe
 import dataclasses
 import functools
 import os
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,6 +55,17 @@ def _encode(factors: list[FaceFactors], resolution: int, indices: range) -> list
     return [encode_png(render_face(factors[i], resolution)) for i in indices]
 
 
+def _metadata(names: list[str], factors: list[FaceFactors], made: dict[str, int]) -> dict[str, Any]:
+    classes = [HAIR_STYLES.index(f.hair_style) for f in factors]
+    values = [dataclasses.asdict(f) for f in factors]
+    return {
+        "labels": [list(pair) for pair in zip(names, classes, strict=True)],
+        "class_names": list(HAIR_STYLES),
+        "factors": {"description": list(FACTORS), "values": values},
+        "provenance": {"made_by": "stylegen data synth", **made},
+    }
+
+
 def write_synth(
     dst: str | os.PathLike[str],
     count: int = 5000,
@@ -84,24 +96,9 @@ def write_synth(
     factors = [sample_factors(seed, i) for i in range(count)]
     names = [f"{i // 1000:05d}/face{i:08d}.png" for i in range(count)]
     with new_archive(dst, overwrite) as archive:
-        pairs = iter(names)
+        waiting = iter(names)
         for chunk in in_chunks(functools.partial(_encode, factors, resolution), count, progress):
             for png in chunk:
-                archive.add(next(pairs), png)
-        labels = [HAIR_STYLES.index(f.hair_style) for f in factors]
-        archive.add_metadata(
-            {
-                "labels": [list(pair) for pair in zip(names, labels, strict=True)],
-                "class_names": list(HAIR_STYLES),
-                "factors": {
-                    "description": list(FACTORS),
-                    "values": [dataclasses.asdict(f) for f in factors],
-                },
-                "provenance": {
-                    "made_by": "stylegen data synth",
-                    "count": count,
-                    "resolution": resolution,
-                    "seed": seed,
-                },
-            }
-        )
+                archive.add(next(waiting), png)
+        made = {"count": count, "resolution": resolution, "seed": seed}
+        archive.add_metadata(_metadata(names, factors, made))

@@ -5,6 +5,7 @@ are not applied. Whatever a broken file does inside Pillow ends as one ImageRead
 """
 
 import contextlib
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ _PLUGINS = (
     TiffImagePlugin.TiffImageFile,
     GifImagePlugin.GifImageFile,
 )
+# The reason of a broken file travels in ImageReadError; Pillow need not print its own to stderr.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 FORMATS = tuple(str(plugin.format) for plugin in _PLUGINS)
 _ORIENTATION_TAG = 0x0112
 _TURNS = {

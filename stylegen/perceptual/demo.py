@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 SIDE_PX = 32
 VERSION = "1"
 _WIDTHS = (32, 64, 128)
-_BATCH = 64
-_RATE = 3e-3
+_BATCH = 100
+_RATE = 4e-3
 _SHIFT_PX = 2
 
 NOTE = (

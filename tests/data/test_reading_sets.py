@@ -185,10 +185,10 @@ def test_files_that_vanish_after_opening(tmp_path):
 
 
 def test_paths_that_are_no_set(tmp_path):
-    with pytest.raises(InputError, match="There is nothing at .*; give a folder"):
+    with pytest.raises(InputError, match=r"There is nothing at .*; give a folder"):
         opened(tmp_path / "none")
     (tmp_path / "a.png").write_bytes(png())
-    with pytest.raises(InputError, match="neither a folder nor a .zip file"):
+    with pytest.raises(InputError, match=r"neither a folder nor a \.zip file"):
         opened(tmp_path / "a.png")
     (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 not really")
     with pytest.raises(InputError, match="not a readable zip file"):

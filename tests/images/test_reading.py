@@ -1,6 +1,8 @@
 import contextlib
 import io
 import struct
+import subprocess
+import sys
 import threading
 import warnings
 import zlib
@@ -190,6 +192,21 @@ def test_damaged_bytes_never_raise_anything_else():
             damaged[at] = rng.randint(256)
         with contextlib.suppress(ImageReadError):
             assert read_image(io.BytesIO(bytes(damaged))).mode == "RGB"
+
+
+def test_pillow_prints_nothing_of_its_own():
+    code = (
+        "import io, struct; from PIL import Image; from stylegen.images import read_image\n"
+        "b = io.BytesIO(); Image.new('RGB', (4, 4)).save(b, 'TIFF')\n"
+        "old = struct.pack('<HHI', 277, 3, 1)\n"
+        "tag = b.getvalue().index(old) + len(old)\n"
+        "data = bytearray(b.getvalue()); data[tag : tag + 2] = b'\\x00\\x08'\n"
+        "try: read_image(io.BytesIO(bytes(data)))\n"
+        "except ValueError as error: print('refused:', error)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.startswith("refused: ")
+    assert result.stderr == ""
 
 
 def test_what_is_no_image():

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from stylegen.data.archive import Archive, encode_png, new_archive
-from stylegen.data.config import DataConfig, Filter
+from stylegen.data.config import DataConfig
 from stylegen.data.imageset import ImageSet, open_images
 from stylegen.data.labels import LabelTable, find_labels
 from stylegen.data.threads import Progress, in_chunks
@@ -99,28 +99,21 @@ def _metadata(
 
 
 def build(
-    src: str | os.PathLike[str],
+    config: DataConfig,
     dst: str | os.PathLike[str],
-    resolution: int | None = None,
     *,
-    channels: int = DataConfig.channels,
-    background: str = DataConfig.background,
-    filter: Filter = DataConfig.filter,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Write a ready zip: every image decoded, cropped to a square, resized and stored as PNG.
 
-    Labels are carried over from dataset.json, or from sub-folders when every image lies in one.
-    Broken files are skipped; dataset.json tells which and why, and where the set came from.
+    Labels are carried over from dataset.json, or from sub-folders when every image lies in one,
+    whether config.labels is set or not. Broken files are skipped; dataset.json tells which and
+    why, and where the set came from.
 
     Args:
-        src: a folder or zip of images.
-        dst: the .zip to write.
-        resolution: height and width in pixels; None keeps the one size all images have.
-        channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
-        background: colour behind transparency for 1 and 3 channels.
-        filter: "lanczos", "box" or "bicubic".
+        config: the images and how to read them.
+        dst: the .zip to write; its folder must exist.
         overwrite: replace dst if it exists.
         progress: called with (files done, files in all) now and then.
 
@@ -128,23 +121,17 @@ def build(
         InputError: as in stylegen.data.open_images, or dst exists or cannot be a zip's name.
         OSError: dst cannot be written.
     """
-    config = DataConfig(
-        path=str(src),
-        resolution=resolution,
-        channels=channels,
-        background=background,
-        filter=filter,
-    )
     with new_archive(dst, overwrite) as archive:
         images = open_images(config)
         labels = find_labels(images.source)
         written = _write_images(images, archive, progress)
         if not written:
-            raise InputError(f"None of the images in {src} can be used any more; is it complete?")
+            raise InputError(f"No image in {config.path} can be read any more; is it still there?")
         archive.add_metadata(_metadata(images, labels, written))
+    class_names = labels.class_names if labels else ()
     return BuildReport(
         count=len(written),
         resolution=images.resolution,
-        class_names=labels.class_names if labels else (),
+        class_names=class_names,
         skipped=tuple(images.skipped),
     )

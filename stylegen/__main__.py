@@ -1,0 +1,5 @@
+"""``python -m stylegen`` is the command ``stylegen``."""
+
+from stylegen.cli import main
+
+main(prog_name="stylegen")

@@ -1,0 +1,97 @@
+"""Options and readings that several commands share."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stylegen.errors import InputError
+
+Progress = Callable[[int, int], None]
+
+network_option = click.option(
+    "--network", required=True, type=click.Path(path_type=Path), help="A snapshot (.safetensors)."
+)
+psi_option = click.option(
+    "--psi",
+    default=1.0,
+    show_default=True,
+    help="Truncation: 1 is the full variety, less is closer to the mean image.",
+)
+class_option = click.option(
+    "--class", "class_name", help="Class of the images, by name or number (conditional networks)."
+)
+noise_option = click.option(
+    "--noise",
+    type=click.Choice(["const", "random", "none"]),
+    default="const",
+    show_default=True,
+    help="The layers' noise: the stored one, drawn from the seed, or none.",
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+
+
+def load_network(path: Path, device: str) -> Any:
+    """Load a snapshot's generator onto a device named as users name it."""
+    from stylegen.checkpoints import load
+    from stylegen.devices import choose_device
+
+    return load(path, choose_device(device))
+
+
+def parse_grid(text: str, count: int) -> tuple[int, int]:
+    """Read "8x4" as (columns, rows) with room for ``count`` images.
+
+    Raises:
+        InputError: the text has another form, or there is no room.
+    """
+    match = re.fullmatch(r"\s*([1-9]\d{0,4})\s*x\s*([1-9]\d{0,4})\s*", text)
+    if match is None:
+        raise InputError(f"--grid is {text!r}; wanted columns x rows, such as 8x4")
+    columns, rows = int(match[1]), int(match[2])
+    if columns * rows < count:
+        raise InputError(f"--grid {text} has {columns * rows} places, but there are {count} images")
+    return columns, rows
+
+
+def refuse_existing(paths: list[Path], overwrite: bool) -> None:
+    """Refuse to replace files unless asked to.
+
+    Raises:
+        InputError: one exists.
+    """
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} exists already; --overwrite replaces it")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for output.
+
+    Raises:
+        InputError: there is a file of that name.
+        OSError: it cannot be made.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; wanted a folder")
+    path.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def bar(description: str, unit: str) -> Iterator[Progress]:
+    """A progress bar on stderr, as a callable (done, total); silent when stderr is no terminal."""
+    from tqdm import tqdm
+
+    with tqdm(desc=description, unit=unit, disable=None, leave=False) as line:
+
+        def show(done: int, total: int) -> None:
+            line.total = total
+            line.update(done - line.n)
+
+        yield show

@@ -1,0 +1,128 @@
+"""Samples by seed.
+
+Rounding depends a little on how many images are computed together, so images are drawn one by one
+on a CPU (where that costs nothing) and in groups of one fixed size elsewhere: the image of a seed
+never depends on which others were asked for.
+
+N images, C channels, R resolution, L number of layers that take a w, D width of w.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from stylegen.errors import InputError
+from stylegen.images import to_uint8
+from stylegen.latents import class_index, one_hot, seeds_to_z
+from stylegen.networks import Generator, Noise
+
+_GROUP = 8
+
+
+def group_size(device: torch.device, noise: Noise) -> int:
+    """Return how many images are computed together."""
+    return 1 if device.type == "cpu" or noise == "random" else _GROUP
+
+
+def _groups(rows: Tensor, size: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield (first index, rows), each of one size; the last is filled up by repetition."""
+    for first in range(0, len(rows), size):
+        part = rows[first : first + size]
+        filler = part[-1:].expand(size - len(part), *part.shape[1:])
+        yield first, torch.cat([part, filler])
+
+
+@torch.no_grad()
+def seeds_to_ws(
+    generator: Generator,
+    seeds: Sequence[int],
+    psi: float = 1.0,
+    cutoff: int | None = None,
+    class_name: str | int | None = None,
+) -> Tensor:
+    """Return the intermediate latents of seeds, each computed on its own.
+
+    Args:
+        generator: in evaluation mode.
+        seeds: N of them.
+        psi: truncation.
+        cutoff: number of layers that it acts on; None: all.
+        class_name: class of all, by name or number; None: for conditional networks, drawn
+            by each seed.
+
+    Returns:
+        (N, L, D) float32, on the generator's device.
+
+    Raises:
+        InputError: there is no seed, or no such class.
+    """
+    if not len(seeds):
+        raise InputError("no seeds were given; wanted at least one")
+    config, device = generator.config, next(generator.parameters()).device
+    chosen = class_index(class_name, config.c_dim, generator.class_names)
+    classes = [s % max(config.c_dim, 1) if chosen is None else chosen for s in seeds]
+    z, c = seeds_to_z(seeds, config.z_dim).to(device), one_hot(classes, config.c_dim)
+    rows = [
+        generator.mapping(
+            z[i : i + 1], None if c is None else c[i : i + 1].to(device), psi=psi, cutoff=cutoff
+        )
+        for i in range(len(z))
+    ]
+    return torch.cat(rows)
+
+
+@torch.no_grad()
+def draw(
+    generator: Generator, ws: Tensor, noise: Noise = "const", seeds: Sequence[int] | None = None
+) -> Tensor:
+    """Draw the images of intermediate latents, each independent of the others.
+
+    Args:
+        generator: in evaluation mode.
+        ws: (N, L, D).
+        noise: "const", "none", or "random", which then comes from each image's seed.
+        seeds: of random noise; None: 0, 1, ...
+
+    Returns:
+        (N, C, R, R) uint8 on the CPU.
+    """
+    size = group_size(ws.device, noise)
+    images = []
+    for first, part in _groups(ws, size):
+        with torch.random.fork_rng(enabled=noise == "random"):
+            if noise == "random":
+                torch.manual_seed(first if seeds is None else seeds[first])
+            drawn = to_uint8(generator.synthesis(part, noise=noise))
+        images.append(drawn[: len(ws) - first].cpu())
+    return torch.cat(images)
+
+
+def generate(
+    generator: Generator,
+    seeds: Sequence[int],
+    psi: float = 1.0,
+    cutoff: int | None = None,
+    class_name: str | int | None = None,
+    noise: Noise = "const",
+) -> Tensor:
+    """Draw samples by seed; seed s is the image that the official tools draw for it.
+
+    Args:
+        generator: from :func:`stylegen.load`.
+        seeds: N of them, 0 to 2**32 - 1.
+        psi: truncation: 1 is the full variety, smaller is closer to the mean image.
+        cutoff: number of layers that truncation acts on, from the first; None: all.
+        class_name: class of all images, by name or number; None: for conditional networks,
+            seed modulo the number of classes.
+        noise: "const" takes the network's stored noise, "none" adds none, "random" draws it
+            from the seed.
+
+    Returns:
+        (N, C, R, R) uint8 on the CPU.
+
+    Raises:
+        InputError: there is no seed, or no such class.
+    """
+    ws = seeds_to_ws(generator, seeds, psi, cutoff, class_name)
+    return draw(generator, ws, noise, seeds)
