@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from stylegen.metrics.extraction import Extracted as Extracted
     from stylegen.metrics.extraction import extract as extract
     from stylegen.metrics.frechet import frechet_distance as frechet_distance
-    from stylegen.metrics.score import inception_score as inception_score
     from stylegen.metrics.moments import Moments as Moments
     from stylegen.metrics.report import Report as Report
+    from stylegen.metrics.score import inception_score as inception_score
     from stylegen.metrics.writing import check_folder as check_folder
     from stylegen.metrics.writing import write_report as write_report
 

@@ -7,32 +7,23 @@ from typing import Any
 
 import torch
 
+from stylegen.devices import choose_device
 from stylegen.errors import InputError
 from stylegen.metrics.config import EvaluateConfig, wanted_metrics
 from stylegen.metrics.demo import open_network
 from stylegen.metrics.drawing import seeded
 from stylegen.metrics.extraction import Extracted, extract
 from stylegen.metrics.frechet import distance_of_moments
-from stylegen.metrics.score import SHUFFLE_SEED, inception_score
 from stylegen.metrics.report import Metric, Report, environment, now
-from stylegen.metrics.sides import ImagesSide, Side, open_sides
+from stylegen.metrics.score import SHUFFLE_SEED, inception_score
+from stylegen.metrics.sides import ImagesSide, Side, SnapshotSide, open_sides
 from stylegen.perceptual import FeatureNetwork
 from stylegen.perceptual.names import score_name
 
+_USUAL_IMAGES = 5000
+
 Progress = Callable[[str, int, int], None]
 """Called with the stage's name, images done, and images in all."""
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"{name!r} names no device; wanted auto, cpu, cuda or cuda:N") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"the device {name} was asked for and no GPU is available; use cpu")
-    return device
 
 
 class _Clock:
@@ -106,20 +97,23 @@ def _measure(
     return metrics
 
 
-def _protocol(config: EvaluateConfig) -> dict[str, Any]:
-    return {
-        "seed": config.seed,
+def _protocol(config: EvaluateConfig, sides: dict[str, Side]) -> dict[str, Any]:
+    drawing = {
         "psi": config.psi,
         "noise": config.noise,
         "classes": "uniform",
-        "batch": config.batch,
         "quantisation": "uint8, x * 127.5 + 128 truncated",
-        "resize_filter": config.filter,
-        "background": config.background,
+    }
+    reading = {"resize_filter": config.filter, "background": config.background, "mirrored": False}
+    kinds = {type(side) for side in sides.values()}
+    return {
+        "seed": config.seed,
+        "batch": config.batch,
+        **(drawing if SnapshotSide in kinds else {}),
+        **(reading if ImagesSide in kinds else {}),
         "covariance_divisor": "N - 1",
         "arithmetic": "features float32, moments and distances float64",
         "tf32": False,
-        "mirrored": False,
         "inception_score_splits": config.splits,
         "inception_score_shuffle_seed": SHUFFLE_SEED,
     }
@@ -141,27 +135,69 @@ def _notes(
     for name, side in sides.items():
         if "fid" in wanted and counts[name] <= network.dim:
             notes.append(
-                f"rank deficient: side {name} has {counts[name]} images for {network.dim} "
-                "features; the distance is computed exactly but biased upwards, so compare it "
-                "only with others of the same numbers of images"
+                f"Rank deficient: side {name} has {counts[name]:,} images for {network.dim:,} "
+                "features. The distance is computed exactly but is biased upwards: compare it "
+                "only with others of the same numbers of images."
             )
         if isinstance(side, ImagesSide) and side.images.skipped:
-            notes.append(f"side {name}: {len(side.images.skipped)} unreadable files were left out")
-    if "is" in wanted and counts["a"] < 5000:
+            left_out = len(side.images.skipped)
+            notes.append(f"Side {name}: {left_out:,} unreadable files were left out.")
+    if "is" in wanted and counts["a"] < _USUAL_IMAGES:
         notes.append(
-            f"the Inception Score of {counts['a']} images is biased downwards; 5,000 or more are "
-            "usual"
+            f"{score_name(network.name)} of {counts['a']:,} images is biased downwards; "
+            f"{_USUAL_IMAGES:,} or more are usual."
         )
     return tuple(notes)
 
 
-def _require_images(side: Side, wanted: tuple[str, ...], config: EvaluateConfig, name: str) -> None:
-    least = max(2, config.splits) if "is" in wanted and name == config.a else 2
-    if side.count < least:
-        raise InputError(
-            f"{name} has {side.count} usable images, and {' and '.join(wanted)} "
-            f"{'need' if len(wanted) > 1 else 'needs'} at least {least}"
-        )
+def _open(config: EvaluateConfig, device: torch.device, wanted: tuple[str, ...]) -> dict[str, Side]:
+    """Open both sides and check that they have as many images as the metrics need."""
+    a, against = open_sides(config, device)
+    least_of_a = max(2, config.splits) if "is" in wanted else 2
+    for path, side, least in ((config.a, a, least_of_a), (config.against, against, 2)):
+        if side.count < least:
+            raise InputError(
+                f"{path} has {side.count} usable images, and {' and '.join(wanted)} "
+                f"{'need' if len(wanted) > 1 else 'needs'} at least {least}"
+            )
+    return {"a": a, "against": against}
+
+
+def _report(
+    config: EvaluateConfig,
+    device: torch.device,
+    wanted: tuple[str, ...],
+    progress: Progress | None,
+) -> Report:
+    clock = _Clock()
+
+    def stage(name: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(name, done, total) if progress else None
+
+    with clock.stage("open"):
+        sides = _open(config, device, wanted)
+    with clock.stage("features"):
+        fitting = stage("fitting the demo features")
+        network = open_network(config.features, config.weights, device, fitting)
+    found = {}
+    for name, path in (("a", config.a), ("against", config.against)):
+        logits = name == "a" and "is" in wanted
+        with clock.stage(f"extract {name}"):
+            found[name] = _extract(sides[name], network, config, device, logits, stage(path))
+    with clock.stage("measure"):
+        metrics = _measure(wanted, network, found["a"], found["against"], config.splits)
+    counts = {name: extracted.count for name, extracted in found.items()}
+    return Report(
+        metrics=metrics,
+        protocol=_protocol(config, sides),
+        features=_features(network),
+        sides={k: {**side.facts(), "images": counts[k]} for k, side in sides.items()},
+        notes=_notes(network, counts, sides, wanted),
+        seconds=clock.seconds,
+        environment=environment(device),
+        created=now(),
+        shown={name: side.shown() for name, side in sides.items()},
+    )
 
 
 def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Report:
@@ -180,38 +216,4 @@ def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Report
         OSError: a file cannot be read.
     """
     wanted = wanted_metrics(config)
-    device = _device(config.device)
-    clock = _Clock()
-
-    def stage(name: str) -> Callable[[int, int], None]:
-        return lambda done, total: progress(name, done, total) if progress else None
-
-    with clock.stage("open"):
-        a, against = open_sides(config, device)
-        _require_images(a, wanted, config, config.a)
-        _require_images(against, wanted, config, config.against)
-    with clock.stage("features"):
-        network = open_network(
-            config.features, config.weights, device, stage("fitting the demo features")
-        )
-    with clock.stage("extract a"):
-        found = _extract(a, network, config, device, "is" in wanted, stage(config.a))
-    with clock.stage("extract against"):
-        reference = _extract(against, network, config, device, False, stage(config.against))
-    with clock.stage("measure"):
-        metrics = _measure(wanted, network, found, reference, config.splits)
-    sides = {"a": a, "against": against}
-    counts = {"a": found.count, "against": reference.count}
-    with clock.stage("show"):
-        shown = {name: side.shown() for name, side in sides.items()}
-    return Report(
-        metrics=metrics,
-        protocol=_protocol(config),
-        features=_features(network),
-        sides={k: {**side.facts(), "images": counts[k]} for k, side in sides.items()},
-        notes=_notes(network, counts, sides, wanted),
-        seconds=clock.seconds,
-        environment=environment(device),
-        created=now(),
-        shown=shown,
-    )
+    return _report(config, choose_device(config.device), wanted, progress)

@@ -20,6 +20,7 @@ from stylegen.metrics.sides import Shown
 
 _LARGEST_PX = 256
 _SMALL_PX = 96
+_GALLERY = {"snapshot": "Samples of", "images": "Images of"}
 _SIDE_NAMES = {"a": "Evaluated side", "against": "Compared with"}
 
 
@@ -57,7 +58,8 @@ def _plain(value: Any) -> str:
 
 def _label(key: str) -> str:
     words = key.replace("_px", " (px)").replace("_sec", " (s)").replace("_", " ")
-    return words if words[:2].isupper() else words[:1].upper() + words[1:]
+    words = words.replace("sha256", "SHA-256").replace("tf32", "TF32")
+    return words[:1].upper() + words[1:]
 
 
 def _entry(key: str, value: Any) -> str:
@@ -129,7 +131,7 @@ def render(report: Report) -> str:
     """Return a report as a page."""
     titles = {name: _side_title(facts) for name, facts in report.sides.items()}
     galleries = "".join(
-        _gallery(f"{'Samples of' if name == 'a' else 'Images of'} {titles[name]}", shown)
+        _gallery(f"{_GALLERY[report.sides[name]['kind']]} {titles[name]}", shown)
         for name, shown in report.shown.items()
     )
     seconds = {f"{stage}_sec": f"{value:.1f}" for stage, value in report.seconds.items()}
@@ -144,6 +146,6 @@ def render(report: Report) -> str:
         protocol=_wide(report.protocol),
         provenance=_provenance(report),
         environment=_wide({**report.environment, **seconds}),
-        footer=f"Written by stylegen {escape(report.environment['stylegen'])} on "
+        footer=f"Written by stylegen {escape(str(report.environment['stylegen']))} on "
         f"{escape(report.created.replace('T', ' '))}. The exact numbers are in report.json.",
     )

@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 
-import stylegen
 from stylegen.metrics.sides import Shown
 
 SCHEMA_VERSION = 1
-_PROGRAMS = ("torch", "torchvision", "torch-fidelity", "numpy", "pillow", "safetensors")
+_PROGRAMS = ("stylegen", "torch", "torchvision", "torch-fidelity", "numpy", "pillow", "safetensors")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +93,6 @@ def environment(device: torch.device) -> dict[str, Any]:
     """Return versions of programs and what the numbers were computed on."""
     cuda = device.type == "cuda"
     return {
-        "stylegen": stylegen.__version__,
         **{program: _version(program) for program in _PROGRAMS},
         "python": platform.python_version(),
         "platform": platform.platform(),

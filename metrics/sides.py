@@ -19,7 +19,7 @@ from stylegen.errors import InputError
 from stylegen.images import ImageReadError
 from stylegen.latents import seeds_to_z
 from stylegen.metrics.config import EvaluateConfig
-from stylegen.metrics.drawing import draw, draw_images, seeded
+from stylegen.metrics.drawing import draw, draw_images
 from stylegen.networks import Generator
 from stylegen.perceptual.weights import file_digest
 
@@ -74,7 +74,6 @@ class SnapshotSide:
     def __init__(self, path: str, config: EvaluateConfig, device: torch.device) -> None:
         self.path = path
         self.config = config
-        self.device = device
         self.info = read_info(path)
         self.generator: Generator = load(path, device)
         self.resolution = self.generator.config.resolution
@@ -89,19 +88,20 @@ class SnapshotSide:
         )
 
     def shown(self) -> Shown:
-        """Draw seeds 0 to 31, classes in turn."""
+        """Draw seeds 0 to 31, classes in turn, with the stored noise: the same in all reports."""
         z = seeds_to_z(range(SHOWN), self.generator.config.z_dim)
         classes = torch.arange(SHOWN) % max(self.generator.config.c_dim, 1)
         names = self.info.class_names
         labels = [f"seed {i}" for i in range(SHOWN)]
         if names:
             labels = [f"seed {i}, {names[c]}" for i, c in enumerate(classes.tolist())]
-        with seeded(self.config.seed, self.device):
-            images = [
-                draw(self.generator, z[i : i + 1], classes[i : i + 1], self.config.psi)
-                for i in range(SHOWN)
-            ]
-        about = f"seeds 0 to {SHOWN - 1}, psi {self.config.psi:g}, not selected"
+        size = self.config.batch
+        images = [
+            draw(self.generator, z[i : i + size], classes[i : i + size], self.config.psi, "const")
+            for i in range(0, SHOWN, size)
+        ]
+        psi = self.config.psi
+        about = f"Seeds 0 to {SHOWN - 1} at psi {psi:g} with the stored noise; not selected."
         return Shown(torch.cat(images).cpu(), labels, about)
 
     def facts(self) -> dict[str, Any]:
@@ -159,13 +159,14 @@ class ImagesSide:
             yield torch.stack(waiting)
 
     def shown(self) -> Shown:
-        """Return images evenly spaced through the set."""
-        every = max(1, -(-self.count // SHOWN))
-        names = self.names[::every][:SHOWN]
-        pairs = [(name, self._decoded((name,))) for name in names]
-        good = [(name, found[0]) for name, found in pairs if found]
-        about = f"every {every}th image in order of name" if every > 1 else "in order of name"
-        return Shown(torch.stack([x for _, x in good]), [name for name, _ in good], about)
+        """Return images evenly spaced through those not known to be broken."""
+        broken = {name for name, _ in self.images.skipped}
+        usable = [name for name in self.names if name not in broken]
+        n = min(SHOWN, len(usable))
+        names = [usable[i * len(usable) // n] for i in range(n)]
+        images = torch.stack([self.images.decode(name) for name in names])
+        about = f"{n} of {len(usable):,} images, evenly spaced in order of name."
+        return Shown(images, names, about)
 
     def facts(self) -> dict[str, Any]:
         """Return the set's digest, how it was read, and what could not be."""

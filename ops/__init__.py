@@ -10,7 +10,8 @@ switch ``impl``:
 Nothing is compiled when this package is imported.
 """
 
-from stylegen.ops.bias_act import ACTIVATIONS, bias_act
+from stylegen.ops.activations import ACTIVATIONS
+from stylegen.ops.bias_act import bias_act
 from stylegen.ops.dispatch import Impl
 from stylegen.ops.filters import downsample2d, filter2d, setup_filter, upsample2d
 from stylegen.ops.modulated_conv2d import modulated_conv2d

@@ -9,110 +9,19 @@ With a = act(z), z = x + b, the first derivative is
 and act' is expressed by a itself wherever possible, so that only the output is kept for the
 backward pass. The second derivative follows from the curvature of that expression.
 
-Source: Karras et al. 2020 (StyleGAN2), appendix B; Clevert et al. 2015 (ELU); Klambauer et al. 2017
-(SELU); Ramachandran et al. 2017 (swish). Leaky ReLU's gain of sqrt 2 keeps unit variance (He et
-al. 2015).
+Source: Karras et al. 2020 (StyleGAN2), appendix B.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stylegen.errors import InputError
-from stylegen.ops.dispatch import Impl, kernels_or_none, use_reference
+from stylegen.ops.activations import ACTIVATIONS
+from stylegen.ops.dispatch import Impl, kernels_for, use_reference
 
-_SELU_SCALE = 1.0507009873554805
-_SELU_ALPHA = 1.6732632423543772
 _NO_CLAMP = -1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Activation:
-    """An activation, its usual gain, and its derivatives.
-
-    ``slope`` is act'(z) and ``curvature`` its derivative, as functions of ``ref``: the output
-    a = act(z) if ``from_output``, else the input z. ``curvature`` None is zero almost everywhere.
-    """
-
-    code: int
-    value: Callable[[Tensor, float], Tensor]
-    slope: Callable[[Tensor, float], Tensor]
-    curvature: Callable[[Tensor, float], Tensor] | None = None
-    alpha: float = 0.0
-    gain: float = 1.0
-    from_output: bool = True
-
-
-def _step(a: Tensor, below: float, above: float = 1.0) -> Tensor:
-    return torch.where(a > 0, above, below).to(a.dtype)
-
-
-def _swish_slope(z: Tensor, _: float) -> Tensor:
-    s = torch.sigmoid(z)
-    return s * (1 + z * (1 - s))
-
-
-def _swish_curvature(z: Tensor, _: float) -> Tensor:
-    s = torch.sigmoid(z)
-    return s * (1 - s) * (2 + z * (1 - 2 * s))
-
-
-ACTIVATIONS: dict[str, Activation] = {
-    "linear": Activation(code=0, value=lambda z, _: z, slope=lambda a, _: torch.ones_like(a)),
-    "relu": Activation(
-        code=1, value=lambda z, _: F.relu(z), slope=lambda a, _: _step(a, 0.0), gain=math.sqrt(2)
-    ),
-    "lrelu": Activation(
-        code=2,
-        value=lambda z, alpha: F.leaky_relu(z, alpha),
-        slope=lambda a, alpha: _step(a, alpha),
-        alpha=0.2,
-        gain=math.sqrt(2),
-    ),
-    "tanh": Activation(
-        code=3,
-        value=lambda z, _: torch.tanh(z),
-        slope=lambda a, _: 1 - a * a,
-        curvature=lambda a, _: -2 * a,
-    ),
-    "sigmoid": Activation(
-        code=4,
-        value=lambda z, _: torch.sigmoid(z),
-        slope=lambda a, _: a * (1 - a),
-        curvature=lambda a, _: 1 - 2 * a,
-    ),
-    "elu": Activation(
-        code=5,
-        value=lambda z, _: F.elu(z),
-        slope=lambda a, _: 1 + a.clamp(max=0),
-        curvature=lambda a, _: _step(a, 1.0, 0.0),
-    ),
-    "selu": Activation(
-        code=6,
-        value=lambda z, _: F.selu(z),
-        slope=lambda a, _: torch.where(a > 0, _SELU_SCALE, a + _SELU_SCALE * _SELU_ALPHA),
-        curvature=lambda a, _: _step(a, 1.0, 0.0),
-    ),
-    "softplus": Activation(
-        code=7,
-        value=lambda z, _: F.softplus(z),
-        slope=lambda a, _: -torch.expm1(-a),
-        curvature=lambda a, _: torch.exp(-a),
-    ),
-    "swish": Activation(
-        code=8,
-        value=lambda z, _: z * torch.sigmoid(z),
-        slope=_swish_slope,
-        curvature=_swish_curvature,
-        gain=math.sqrt(2),
-        from_output=False,
-    ),
-}
 
 
 def _add_bias(x: Tensor, b: Tensor | None, dim: int) -> Tensor:
@@ -135,6 +44,11 @@ def _reference_point(ref: Tensor, b: Tensor | None, dim: int, act: str, gain: fl
     return ref / gain if ACTIVATIONS[act].from_output else _add_bias(ref, b, dim)
 
 
+def _laid_out(t: Tensor, like: Tensor) -> Tensor:
+    """Return ``t`` in the memory layout of ``like``, which the results shall have."""
+    return t if t.stride() == like.stride() else torch.empty_like(like).copy_(t)
+
+
 def _inside(ref: Tensor, b: Tensor | None, dim: int, act: str, args: tuple[float, ...]) -> Tensor:
     """Return 1 where the clamp lets the gradient through, in the dtype of ``ref``."""
     alpha, gain, clamp = args
@@ -146,7 +60,7 @@ def _inside(ref: Tensor, b: Tensor | None, dim: int, act: str, args: tuple[float
 def _op(
     x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float
 ) -> Tensor:
-    if x.is_cuda and (kernels := kernels_or_none("bias_act")) is not None:
+    if (kernels := kernels_for("bias_act", x)) is not None:
         y: Tensor = kernels.bias_act(x, b, dim, ACTIVATIONS[act].code, alpha, gain, clamp)
         return y
     y = _plain(x, b, dim, act, alpha, gain, clamp)
@@ -165,12 +79,12 @@ def _op_backward(
     clamp: float,
 ) -> Tensor:
     """Return dy * gain * act' * inside; ``ref`` is the output y, or the input x (swish)."""
-    if dy.is_cuda and (kernels := kernels_or_none("bias_act")) is not None:
+    if (kernels := kernels_for("bias_act", dy)) is not None:
         code = ACTIVATIONS[act].code
         dx: Tensor = kernels.bias_act_backward(dy, ref, b, dim, code, alpha, gain, clamp)
         return dx
     point = _reference_point(ref, b, dim, act, gain)
-    dx = dy * ACTIVATIONS[act].slope(point, alpha) * gain
+    dx = _laid_out(dy, ref) * ACTIVATIONS[act].slope(point, alpha) * gain
     return dx * _inside(ref, b, dim, act, (alpha, gain, clamp)) if clamp >= 0 else dx
 
 
@@ -187,7 +101,7 @@ def _op_backward2(
     clamp: float,
 ) -> Tensor:
     """Return the derivative of sum(ddx * backward(dy, ref)) by ``ref`` (y, or x for swish)."""
-    if dy.is_cuda and (kernels := kernels_or_none("bias_act")) is not None:
+    if (kernels := kernels_for("bias_act", dy)) is not None:
         code = ACTIVATIONS[act].code
         d: Tensor = kernels.bias_act_backward2(ddx, dy, ref, b, dim, code, alpha, gain, clamp)
         return d
@@ -195,7 +109,7 @@ def _op_backward2(
     if activation.curvature is None:
         return torch.zeros_like(ref)
     point = _reference_point(ref, b, dim, act, gain)
-    d = ddx * dy * activation.curvature(point, alpha)
+    d = _laid_out(ddx, ref) * dy * activation.curvature(point, alpha)
     if not activation.from_output:
         d = d * gain  # by y, the factor d(gain * act')/dy = act'' / act' has lost its gain
     return d * _inside(ref, b, dim, act, (alpha, gain, clamp)) if clamp >= 0 else d
@@ -208,7 +122,7 @@ def _fake(x: Tensor, *_: Any) -> Tensor:
 
 @_op_backward.register_fake
 def _fake_backward(dy: Tensor, ref: Tensor, *_: Any) -> Tensor:
-    return torch.empty_like(dy)
+    return torch.empty_like(ref)
 
 
 @_op_backward2.register_fake

@@ -19,9 +19,9 @@ Impl = Literal["auto", "reference", "cpu", "cuda"]
 _log = logging.getLogger(__name__)
 
 
-@functools.cache
-def _say(op: str, device: str, choice: str) -> None:
-    _log.info("%s on %s: %s", op, device, choice)
+@functools.cache  # each choice is said once in a process
+def _say(level: int, op: str, device: str, choice: str) -> None:
+    _log.log(level, "%s on %s: %s", op, device, choice)
 
 
 def use_reference(op: str, impl: str, x: Tensor) -> bool:
@@ -41,22 +41,29 @@ def use_reference(op: str, impl: str, x: Tensor) -> bool:
     kind = x.device.type
     if impl in ("cpu", "cuda") and kind != impl:
         raise InputError(f"{op}: impl={impl!r} was asked for a tensor on {x.device}")
-    if impl == "cuda":
+    if impl == "cuda" and not torch.compiler.is_compiling():
         build.cuda_kernels()
     if impl == "auto" and kind not in ("cpu", "cuda", "meta"):
-        _say(op, kind, "plain torch, since the operator has no code of its own for this device")
+        reason = "plain torch, since the operator has no code of its own for this device"
+        _say(logging.INFO, op, kind, reason)
         return True
     return impl == "reference"
 
 
-def kernels_or_none(op: str) -> Any:
-    """Return the compiled CUDA kernels, or None (said once, with the reason) without them."""
-    if not torch.cuda.is_available():
+def kernels_for(op: str, x: Tensor) -> Any:
+    """Return the compiled kernels for the device of ``x``, or None to go on with plain torch.
+
+    What it is and why is logged once; a failed build as a warning.
+    """
+    kind = x.device.type
+    if kind != "cuda":
+        _say(logging.INFO, op, kind, "torch operations with the operator's own gradient")
         return None
     try:
         kernels = build.cuda_kernels()
     except RuntimeError as error:
-        _say(op, "cuda", f"plain torch, since the kernels could not be built: {error}")
+        reason = f"torch operations, since the kernels could not be built: {error}"
+        _say(logging.WARNING, op, kind, reason)
         return None
-    _say(op, "cuda", "compiled kernels")
+    _say(logging.INFO, op, kind, "compiled kernels")
     return kernels

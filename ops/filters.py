@@ -7,6 +7,7 @@ Again" (2019).
 N batch, C channels, H height, W width.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -57,7 +58,7 @@ def setup_filter(
         taps = taps / taps.sum()
     if flip:
         taps = taps.flip(list(range(taps.ndim)))
-    return taps * gain ** (taps.ndim / 2)
+    return taps * math.pow(gain, taps.ndim / 2)
 
 
 def filter2d(

@@ -47,6 +47,20 @@ def _normalized(weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
+def _scaled(x: Tensor, factors: Tensor) -> Tensor:
+    """Scale each channel of each sample, (N, C, H, W) by (N, C)."""
+    return x * factors.to(x.dtype)[:, :, None, None]
+
+
+def _convolve(
+    x: Tensor, weight: Tensor, f: Tensor | None, up: int, padding: int | None, impl: Impl
+) -> Tensor:
+    padding = weight.shape[-1] // 2 if padding is None else padding
+    if up == 1:
+        return F.conv2d(x, weight, padding=padding)
+    return conv2d_up(x, weight, f, up=up, padding=padding, impl=impl)
+
+
 def _check(x: Tensor, weight: Tensor, styles: Tensor) -> None:
     n, i = x.shape[:2]
     if weight.ndim != 4 or weight.shape[1] != i or styles.shape != (n, i):
@@ -71,7 +85,7 @@ def modulated_conv2d(
     """Convolve each sample with its own modulated weights.
 
     Args:
-        x: (N, I, H, W); its type is the type of the convolution.
+        x: (N, I, H, W), in the type of the convolution.
         weight: (O, I, k, k), shared.
         styles: (N, I), scale of each input channel.
         noise: added after demodulation, broadcastable to (N, O, H', W'), or None.
@@ -79,8 +93,7 @@ def modulated_conv2d(
         padding: zeros on each side of the (upsampled) image; None: k // 2, which keeps the size.
         resample_filter: for ``up``, from :func:`~stylegen.ops.filters.setup_filter`.
         demodulate: scale the weights of each output channel to unit norm.
-        flip_weight: False convolves, True correlates, as torch does; None: correlate where the
-            size is kept, convolve where it grows, as StyleGAN2 stores its weights.
+        flip_weight: True correlates, False convolves; None: correlate where ``up`` is 1.
         impl: see :mod:`stylegen.ops`.
 
     Returns:
@@ -90,18 +103,11 @@ def modulated_conv2d(
         InputError: the shapes do not fit.
     """
     _check(x, weight, styles)
-    padding = weight.shape[-1] // 2 if padding is None else padding
     if x.dtype == torch.float16 and demodulate:
         weight, styles = _normalized(weight, styles)
     d = demodulation(weight, styles) if demodulate else None
     if flip_weight is not None and flip_weight != (up == 1):
         weight = weight.flip([2, 3])
-    x = x * styles.to(x.dtype)[:, :, None, None]
-    w = weight.to(x.dtype)
-    if up == 1:
-        y = F.conv2d(x, w, padding=padding)
-    else:
-        y = conv2d_up(x, w, resample_filter, up=up, padding=padding, impl=impl)
-    if d is not None:
-        y = y * d.to(y.dtype)[:, :, None, None]
+    y = _convolve(_scaled(x, styles), weight.to(x.dtype), resample_filter, up, padding, impl)
+    y = y if d is None else _scaled(y, d)
     return y if noise is None else y + noise.to(y.dtype)

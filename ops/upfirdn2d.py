@@ -14,14 +14,14 @@ N batch, C channels, H height, W width; (x, y) pairs are (horizontal, vertical).
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stylegen.errors import InputError
-from stylegen.ops.dispatch import Impl, kernels_or_none, use_reference
+from stylegen.ops.dispatch import Impl, kernels_for, use_reference
 
 Pair = int | Sequence[int]
 Padding = int | Sequence[int]
@@ -62,20 +62,23 @@ def _out_size(size: int, up: int, down: int, p0: int, p1: int, taps: int) -> int
     return (size * up + p0 + p1 - taps) // down + 1
 
 
+def _is_channels_last(x: Tensor) -> bool:
+    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    """Return the layout of the operator's result: that of ``x``, or contiguous if it has none."""
+    return torch.channels_last if _is_channels_last(x) else torch.contiguous_format
+
+
 def _insert_zeros(x: Tensor, ux: int, uy: int) -> Tensor:
     if ux == uy == 1:
         return x
     n, c, h, w = x.shape
-    layout = torch.channels_last if _is_channels_last(x) else torch.contiguous_format
-    u = torch.empty(
-        (n, c, h * uy, w * ux), dtype=x.dtype, device=x.device, memory_format=layout
-    ).zero_()
+    size = (n, c, h * uy, w * ux)
+    u = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=_layout(x)).zero_()
     u[:, :, ::uy, ::ux] = x
     return u
-
-
-def _is_channels_last(x: Tensor) -> bool:
-    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
 def _plain(
@@ -88,8 +91,7 @@ def _plain(
     gain: float,
 ) -> Tensor:
     """Compute the operator for a 2-D filter from torch operations, in the order of its name."""
-    u = _insert_zeros(x, *up)
-    u = F.pad(u, list(padding))
+    u = F.pad(_insert_zeros(x.contiguous(memory_format=_layout(x)), *up), list(padding))
     taps = (f * gain).to(x.dtype)
     if not flip_filter:
         taps = taps.flip([0, 1])
@@ -110,10 +112,8 @@ def _op(
     flip_filter: bool,
     gain: float,
 ) -> Tensor:
-    if x.is_cuda and (kernels := kernels_or_none("upfirdn2d")) is not None:
-        y: Tensor = kernels.upfirdn2d(
-            x, f, list(up), list(down), list(padding), flip_filter, gain
-        )
+    if (kernels := kernels_for("upfirdn2d", x)) is not None:
+        y: Tensor = kernels.upfirdn2d(x, f, list(up), list(down), list(padding), flip_filter, gain)
         return y
     return _plain(x, f, up, down, padding, flip_filter, gain)
 
@@ -132,10 +132,8 @@ def _fake(
     px0, px1, py0, py1 = padding
     width = _out_size(w, up[0], down[0], px0, px1, f.shape[1])
     height = _out_size(h, up[1], down[1], py0, py1, f.shape[0])
-    layout = torch.channels_last if _is_channels_last(x) else torch.contiguous_format
-    return torch.empty(
-        (n, c, height, width), dtype=x.dtype, device=x.device, memory_format=layout
-    )
+    size = (n, c, height, width)
+    return torch.empty(size, dtype=x.dtype, device=x.device, memory_format=_layout(x))
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -164,27 +162,50 @@ def _backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
 _op.register_autograd(_backward, setup_context=_setup_context)
 
 
-def _check(x: Tensor, f: Tensor) -> None:
+def _check(x: Tensor, f: Tensor, impl: str) -> None:
     if x.ndim != 4 or not x.is_floating_point() or x.numel() == 0:
         raise InputError(
             f"x should be a non-empty floating-point (N, C, H, W), not {x.dtype} {tuple(x.shape)}"
         )
     if f.ndim not in (1, 2) or f.numel() == 0 or not f.is_floating_point():
-        raise InputError(f"f should be floating-point taps (fh, fw) or (taps,), not {f.shape}")
+        raise InputError(
+            f"f should be floating-point taps (fh, fw) or (taps,), not {tuple(f.shape)}"
+        )
+    if f.device != x.device:
+        raise InputError(f"x is on {x.device} and f on {f.device}; move one of them")
+    if f.requires_grad and impl != "reference":
+        raise InputError("upfirdn2d differentiates by x only; use impl='reference' to train f")
 
 
-def _check_size(
-    x: Tensor, f: Tensor, up: Sequence[int], down: Sequence[int], padding: Sequence[int]
-) -> None:
+class _Pass(NamedTuple):
+    taps: Tensor
+    up: tuple[int, int]
+    down: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    gain: float
+
+
+def _check_size(x: Tensor, each: _Pass) -> None:
     """Refuse what would leave no pixel, or crop more than there is."""
     for axis, name in enumerate(("width", "height")):
-        size, taps = x.shape[3 - axis], f.shape[1 - axis]
-        p0, p1 = padding[2 * axis], padding[2 * axis + 1]
-        if size * up[axis] + p0 + p1 < taps:
-            raise InputError(
-                f"upfirdn2d: {name} {size} upsampled {up[axis]}x and padded by ({p0}, {p1}) "
-                f"is smaller than the filter's {taps} taps"
-            )
+        size, up, taps = x.shape[3 - axis], each.up[axis], each.taps.shape[1 - axis]
+        p0, p1 = each.padding[2 * axis : 2 * axis + 2]
+        grown = f"upfirdn2d: {name} {size} upsampled {up}x and padded by ({p0}, {p1})"
+        if size * up + p0 + p1 < taps:
+            raise InputError(f"{grown} is smaller than the filter's {taps} taps")
+        if max(-p0, 0) + max(-p1, 0) >= size * up:
+            raise InputError(f"{grown} is cropped altogether")
+
+
+def _passes(whole: _Pass) -> list[_Pass]:
+    """Split a separable filter into its passes: along x, then along y."""
+    taps, up, down, (x0, x1, y0, y1), gain = whole
+    if taps.ndim == 2:
+        return [whole]
+    return [
+        _Pass(taps[None, :], (up[0], 1), (down[0], 1), (x0, x1, 0, 0), 1.0),
+        _Pass(taps[:, None], (1, up[1]), (1, down[1]), (0, 0, y0, y1), gain),
+    ]
 
 
 def upfirdn2d(
@@ -205,8 +226,7 @@ def upfirdn2d(
             the identity. Not differentiated, except by ``impl="reference"``.
         up: zeros inserted behind every sample: factor, int or (x, y).
         down: every ``down``-th sample of the result is kept: factor, int or (x, y).
-        padding: zeros around the upsampled image: int, (x, y) or (x0, x1, y0, y1); negative
-            values crop.
+        padding: zeros around that: int, (x, y) or (x0, x1, y0, y1); negative values crop.
         flip_filter: False convolves, True correlates.
         gain: scale of the result.
         impl: see :mod:`stylegen.ops`.
@@ -218,20 +238,13 @@ def upfirdn2d(
         InputError: an argument has another form, or no pixel would be left.
         RuntimeError: ``impl="cuda"`` and the kernels cannot be built.
 
-    Source:
-        Karras et al. 2020 (StyleGAN2), appendix B.
+    Source: Karras et al. 2020 (StyleGAN2), appendix B.
     """
     taps = torch.ones(1, 1, device=x.device) if f is None else f
-    _check(x, taps)
-    if taps.requires_grad and impl != "reference":
-        raise InputError("upfirdn2d differentiates by x only; use impl='reference' to train f")
-    ups, downs, pads = pair(up, "up"), pair(down, "down"), pad4(padding)
+    _check(x, taps, impl)
+    whole = _Pass(taps, pair(up, "up"), pair(down, "down"), pad4(padding), gain)
     run = _plain if use_reference("upfirdn2d", impl, x) else _op
-    if taps.ndim == 1:  # separable: along x, then along y
-        taps_x, taps_y = taps[None, :], taps[:, None]
-        _check_size(x, taps_x, (ups[0], 1), (downs[0], 1), (*pads[:2], 0, 0))
-        x = run(x, taps_x, (ups[0], 1), (downs[0], 1), (*pads[:2], 0, 0), flip_filter, 1.0)
-        _check_size(x, taps_y, (1, ups[1]), (1, downs[1]), (0, 0, *pads[2:]))
-        return run(x, taps_y, (1, ups[1]), (1, downs[1]), (0, 0, *pads[2:]), flip_filter, gain)
-    _check_size(x, taps, ups, downs, pads)
-    return run(x, taps, ups, downs, pads, flip_filter, gain)
+    for each in _passes(whole):
+        _check_size(x, each)
+        x = run(x, each.taps, each.up, each.down, each.padding, flip_filter, each.gain)
+    return x

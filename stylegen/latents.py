@@ -65,7 +65,7 @@ def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Tensor:
     Returns:
         (N, Z) float32 on the CPU; row s is ``numpy.random.RandomState(s).randn(1, Z)``.
     """
-    rows = [np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]  # noqa: NPY002
+    rows = [np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]
     return torch.from_numpy(np.concatenate(rows).astype(np.float32))
 
 

@@ -42,7 +42,12 @@ class RunFolder:
 
     def snapshots(self) -> list[Path]:
         """Return all snapshots, oldest first."""
-        return sorted(self.path.glob(f"snapshot-*{SUFFIX}"))
+        numbered = [
+            (float(m[1]), p)
+            for p in self.path.iterdir()
+            if (m := re.fullmatch(rf"snapshot-(\d+(?:\.\d+)?){re.escape(SUFFIX)}", p.name))
+        ]
+        return [path for _, path in sorted(numbered)]
 
     def write_config(self, config: RunConfig) -> None:
         """Write config.json, atomically."""

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from stylegen.data import open_images
 from stylegen.data.threads import Progress
+from stylegen.devices import choose_device
 from stylegen.errors import InputError
 from stylegen.training.config import RunConfig
-from stylegen.devices import choose_device
 from stylegen.training.folder import RunFolder, new_run_folder
 from stylegen.training.interrupts import stop_requests
 from stylegen.training.run import Run

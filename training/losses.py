@@ -40,7 +40,7 @@ def r1_penalty(real_logits: Tensor, real: Tensor, gamma: float) -> tuple[Tensor,
         The penalty (differentiable), and the mean squared gradient itself (detached).
     """
     (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
-    squared = gradient.to(torch.float32).square().sum([1, 2, 3]).mean()
+    squared = gradient.square().sum([1, 2, 3]).mean()
     return squared * (gamma / 2), squared.detach()
 
 

@@ -11,11 +11,11 @@ from torch import Tensor
 from stylegen.checkpoints import SnapshotInfo, save_snapshot
 from stylegen.data import ImageSet
 from stylegen.data.threads import Progress
+from stylegen.devices import choose_device, choose_precision
 from stylegen.images import make_grid, save_image
 from stylegen.latents import one_hot
 from stylegen.networks import Discriminator, Generator
 from stylegen.training.config import RunConfig
-from stylegen.devices import choose_device, choose_precision
 from stylegen.training.feed import Feed
 from stylegen.training.folder import RunFolder
 from stylegen.training.grids import grid_shape, sample_grid

@@ -107,9 +107,9 @@ Tensor bias_act_(const Tensor& x, const OptionalTensor& b, int64_t dim, int64_t 
 
 Tensor bias_act_backward_(const Tensor& dy, const Tensor& ref, const OptionalTensor& b,
                           int64_t dim, int64_t act, double alpha, double gain, double clamp) {
-  check(dy, b, dim, act);
-  check_like(ref, dy, "ref");
-  const Call call(dy, b, dim, act, alpha, gain, clamp);
+  check(ref, b, dim, act);
+  check_like(dy, ref, "dy");
+  const Call call(ref, b, dim, act, alpha, gain, clamp);
   if (call.size == 0) return call.out;
   const Tensor in_dy = laid_out(dy, call.out), in_ref = laid_out(ref, call.out);
   bias_act_backward(call.type, call.p, call.of, in_dy.const_data_ptr(), in_ref.const_data_ptr(),

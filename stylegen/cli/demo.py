@@ -38,7 +38,9 @@ def _run(ctx: click.Context, command: str) -> None:
 
 
 def _newest_snapshot(runs: Path) -> Path:
-    return sorted(runs.glob("*/snapshot-*.safetensors"))[-1]
+    from stylegen.training.folder import RunFolder
+
+    return RunFolder(sorted(runs.iterdir())[-1]).snapshots()[-1]
 
 
 @click.command("demo")
@@ -54,9 +56,7 @@ def _newest_snapshot(runs: Path) -> Path:
     default="",
     help='Further options of "stylegen train", in one text, such as "--kimg 2".',
 )
-@click.option(
-    "--samples", default=2000, show_default=True, help="Images drawn for the evaluation."
-)
+@click.option("--samples", default=2000, show_default=True, help="Images drawn for the evaluation.")
 @click.pass_context
 def demo(ctx: click.Context, out: Path, train_options: str, samples: int) -> None:
     """Train on built-in cartoon faces, draw, mix and evaluate; under ten minutes on two cores."""

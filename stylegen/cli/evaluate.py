@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from stylegen.cli.options import device_option, overwrite_option
 from stylegen.errors import InputError
 from stylegen.metrics.config import METRICS, EvaluateConfig
 from stylegen.perceptual.names import NETWORKS
@@ -92,8 +93,8 @@ class _Bar:
     help="Colour behind transparency.",
 )  # fmt: skip
 @click.option("--batch", type=int, default=EvaluateConfig.batch, show_default=True)
-@click.option("--device", default=EvaluateConfig.device, show_default=True)
-@click.option("--overwrite", is_flag=True, help="Replace a report in the folder.")
+@device_option
+@overwrite_option
 def evaluate(
     out: str,
     overwrite: bool,

@@ -53,9 +53,7 @@ def echo_outcome(outcome: Any) -> None:
 
 def _given(ctx: click.Context) -> set[str]:
     return {
-        name
-        for name in ctx.params
-        if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
+        name for name in ctx.params if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
     }
 
 
@@ -97,68 +95,146 @@ def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
     echo_outcome(outcome)
 
 
-# fmt: off
 @click.command("train")
 @click.option("--data", help="Folder or zip of images.")
 @click.option(
-    "--out", default="runs", show_default=True, type=click.Path(path_type=Path),
+    "--out",
+    default="runs",
+    show_default=True,
+    type=click.Path(path_type=Path),
     help="Folder of all runs; this one gets the next number in it.",
 )
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with this run's folder.")
 @click.option("--name", help="Ends the name of the run's folder.  [default: the data's]")
 @click.option(
-    "--resolution", type=int,
+    "--resolution",
+    type=int,
     help="Pixels, a power of two; images are cropped and resized.  [default: the images']",
 )
-@click.option("--kimg", type=float, default=LoopConfig.kimg, show_default=True,
-              help="Length, in thousands of real images shown.")
+@click.option(
+    "--kimg",
+    type=float,
+    default=LoopConfig.kimg,
+    show_default=True,
+    help="Length, in thousands of real images shown.",
+)
 @click.option("--max-minutes", type=float, help="Stop, saved, after this time.")
 @click.option("--batch", type=int, help="Images of a step.  [default: 4096 / resolution, up to 32]")
 @click.option("--gamma", type=float, help="R1 weight.  [default: 0.0002 resolution^2 / batch]")
 @click.option("--lr", type=float, help="Learning rate.  [default: 0.0025; 0.002 from 1024 px]")
-@click.option("--channel-base", type=int,
-              help="Features are this / resolution...  [default: 16384; 32768 from 512 px]")
-@click.option("--channel-max", type=int, default=GeneratorConfig.channel_max, show_default=True,
-              help="... and at most this many.")
-@click.option("--mapping-layers", type=int, default=2, show_default=True,
-              help="Depth of the mapping network.")
+@click.option(
+    "--channel-base",
+    type=int,
+    help="Features are this / resolution...  [default: 16384; 32768 from 512 px]",
+)
+@click.option(
+    "--channel-max",
+    type=int,
+    default=GeneratorConfig.channel_max,
+    show_default=True,
+    help="... and at most this many.",
+)
+@click.option(
+    "--mapping-layers", type=int, default=2, show_default=True, help="Depth of the mapping network."
+)
 @click.option("--z-dim", type=int, default=GeneratorConfig.z_dim, show_default=True)
 @click.option("--w-dim", type=int, default=GeneratorConfig.w_dim, show_default=True)
-@click.option("--generator-architecture", type=_ARCHITECTURES,
-              default=GeneratorConfig.architecture, show_default=True)
-@click.option("--discriminator-architecture", type=_ARCHITECTURES,
-              default=DiscriminatorConfig.architecture, show_default=True)
-@click.option("--mbstd-group-size", type=int, default=4, show_default=True,
-              help="Samples over which minibatch deviations are taken.")
-@click.option("--style-mixing", type=float, default=LossConfig.style_mixing, show_default=True,
-              help="Probability of two latents in one image.")
-@click.option("--pl-weight", type=float, default=LossConfig.pl_weight, show_default=True,
-              help="Path length weight; 0 turns it off.")
-@click.option("--ema-kimg", type=float,
-              help="Half life of the generator's average.  [default: batch * 10 / 32]")
-@click.option("--labels", is_flag=True,
-              help="Train with classes, from sub-folders or dataset.json.")
-@click.option("--channels", type=int, default=DataConfig.channels, show_default=True,
-              help="1 grey, 3 RGB, 4 RGBA.")
-@click.option("--background", default=DataConfig.background, show_default=True,
-              help="Colour behind transparency.")
-@click.option("--filter", type=click.Choice(get_args(Filter)), default=DataConfig.filter,
-              show_default=True, help="For resizing.")
-@click.option("--xflip/--no-xflip", default=DataConfig.xflip, show_default=True,
-              help="Mirror half of the images.")
-@click.option("--tick-kimg", type=float, default=LoopConfig.tick_kimg, show_default=True,
-              help="Statistics this often.")
-@click.option("--snapshot-kimg", type=float, default=LoopConfig.snapshot_kimg, show_default=True,
-              help="Snapshots and sample grids this often.")
+@click.option(
+    "--generator-architecture",
+    type=_ARCHITECTURES,
+    default=GeneratorConfig.architecture,
+    show_default=True,
+)
+@click.option(
+    "--discriminator-architecture",
+    type=_ARCHITECTURES,
+    default=DiscriminatorConfig.architecture,
+    show_default=True,
+)
+@click.option(
+    "--mbstd-group-size",
+    type=int,
+    default=4,
+    show_default=True,
+    help="Samples over which minibatch deviations are taken.",
+)
+@click.option(
+    "--style-mixing",
+    type=float,
+    default=LossConfig.style_mixing,
+    show_default=True,
+    help="Probability of two latents in one image.",
+)
+@click.option(
+    "--pl-weight",
+    type=float,
+    default=LossConfig.pl_weight,
+    show_default=True,
+    help="Path length weight; 0 turns it off.",
+)
+@click.option(
+    "--ema-kimg",
+    type=float,
+    help="Half life of the generator's average.  [default: batch * 10 / 32]",
+)
+@click.option(
+    "--labels", is_flag=True, help="Train with classes, from sub-folders or dataset.json."
+)
+@click.option(
+    "--channels",
+    type=int,
+    default=DataConfig.channels,
+    show_default=True,
+    help="1 grey, 3 RGB, 4 RGBA.",
+)
+@click.option(
+    "--background",
+    default=DataConfig.background,
+    show_default=True,
+    help="Colour behind transparency.",
+)
+@click.option(
+    "--filter",
+    type=click.Choice(get_args(Filter)),
+    default=DataConfig.filter,
+    show_default=True,
+    help="For resizing.",
+)
+@click.option(
+    "--xflip/--no-xflip",
+    default=DataConfig.xflip,
+    show_default=True,
+    help="Mirror half of the images.",
+)
+@click.option(
+    "--tick-kimg",
+    type=float,
+    default=LoopConfig.tick_kimg,
+    show_default=True,
+    help="Statistics this often.",
+)
+@click.option(
+    "--snapshot-kimg",
+    type=float,
+    default=LoopConfig.snapshot_kimg,
+    show_default=True,
+    help="Snapshots and sample grids this often.",
+)
 @click.option("--seed", type=int, default=LoopConfig.seed, show_default=True)
-@click.option("--device", default=LoopConfig.device, show_default=True,
-              help="auto, cpu, cuda or cuda:N.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default=LoopConfig.precision,
-              show_default=True, help="auto: bf16 where the device computes in it.")
+@click.option(
+    "--device", default=LoopConfig.device, show_default=True, help="auto, cpu, cuda or cuda:N."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=LoopConfig.precision,
+    show_default=True,
+    help="auto: bf16 where the device computes in it.",
+)
 @click.pass_context
-# fmt: on
 def train(
     ctx: click.Context,
+    /,
     data: str | None,
     out: Path,
     resume: Path | None,

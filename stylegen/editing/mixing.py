@@ -90,10 +90,10 @@ def mix(
     col_ws = seeds_to_ws(generator, cols, psi, class_name=class_name)
     mixed = row_ws[:, None].repeat(1, len(cols), 1, 1)
     mixed[:, :, chosen] = col_ws[None, :, chosen]
-    images = draw(generator, mixed.flatten(0, 1), noise, seeds=list(rows) * len(cols))
+    images = draw(generator, mixed.flatten(0, 1), noise, seeds=[r for r in rows for _ in cols])
     return StyleMix(
         rows=draw(generator, row_ws, noise, rows),
         columns=draw(generator, col_ws, noise, cols),
-        mixed=images.unflatten(0, (len(rows), len(cols))),
+        mixed=images.reshape(len(rows), len(cols), *images.shape[1:]),
         layers=tuple(chosen),
     )

@@ -86,7 +86,7 @@ class DiscriminatorBlock(nn.Module):
 
     def _features(self, x: Tensor | None, image: Tensor | None) -> Tensor:
         if self.fromrgb is not None and image is not None:
-            y = self.fromrgb(image.to(self.dtype))
+            y: Tensor = self.fromrgb(image.to(self.dtype))
             return y if x is None else x.to(self.dtype) + y
         assert x is not None
         return x.to(self.dtype)
@@ -153,13 +153,13 @@ class DiscriminatorEpilogue(nn.Module):
     def forward(self, x: Tensor | None, image: Tensor | None, cmap: Tensor | None) -> Tensor:
         """Map (N, I, 4, 4), for the skip architecture the image, and (N, cmap_dim) to (N, 1)."""
         if self.fromrgb is not None and image is not None:
-            y = self.fromrgb(image.to(torch.float32))
-            x = y if x is None else x.to(torch.float32) + y
+            rgb: Tensor = self.fromrgb(image.to(torch.float32))
+            x = rgb if x is None else x.to(torch.float32) + rgb
         assert x is not None
         x = x.to(torch.float32)
         if self.mbstd_channels:
             x = minibatch_stddev(x, self._group(x.shape[0]), self.mbstd_channels)
-        y = self.out(self.fc(self.conv(x).flatten(1)))
+        y: Tensor = self.out(self.fc(self.conv(x).flatten(1)))
         if cmap is None:
             return y
         return (y * cmap).sum(dim=1, keepdim=True) / math.sqrt(self.cmap_dim)
@@ -200,7 +200,8 @@ class Discriminator(BlockNetwork):
         """
         wanted = (self.config.img_channels, self.resolution, self.resolution)
         if image.ndim != 4 or image.shape[1:] != wanted:
-            raise InputError(f"image should have shape (N, {wanted}), not {tuple(image.shape)}")
+            shape = ", ".join(str(n) for n in wanted)
+            raise InputError(f"image should have shape (N, {shape}), not {tuple(image.shape)}")
         cmap = None if self.mapping is None else self.mapping(None, c)
         x: Tensor | None = None
         rest: Tensor | None = image

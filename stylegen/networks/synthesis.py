@@ -155,13 +155,16 @@ class SynthesisBlock(nn.Module):
     def _features(self, x: Tensor | None, ws: Tensor, noise: Noise) -> Tensor:
         if x is None:
             x = self.const.to(self.dtype).expand(ws.shape[0], -1, -1, -1)
-            return self.conv1(x, ws[:, 0], noise)
+            first: Tensor = self.conv1(x, ws[:, 0], noise)
+            return first
         x = x.to(self.dtype)
-        if not self.residual:
-            return self.conv1(self.conv0(x, ws[:, 0], noise), ws[:, 1], noise)
-        y = self.skip(x, gain=_RESIDUAL_GAIN)
-        x = self.conv0(x, ws[:, 0], noise)
-        return y + self.conv1(x, ws[:, 1], noise, gain=_RESIDUAL_GAIN)
+        y: Tensor = self.conv0(x, ws[:, 0], noise)
+        if self.residual:
+            y = self.conv1(y, ws[:, 1], noise, gain=_RESIDUAL_GAIN)
+            y = self.skip(x, gain=_RESIDUAL_GAIN) + y
+        else:
+            y = self.conv1(y, ws[:, 1], noise)
+        return y
 
     def forward(
         self, x: Tensor | None, image: Tensor | None, ws: Tensor, noise: Noise
@@ -219,7 +222,8 @@ class SynthesisNetwork(BlockNetwork):
         if noise not in NOISES:
             raise InputError(f"noise is {noise!r}; wanted one of {', '.join(NOISES)}")
         ws = ws.to(torch.float32)
-        x = image = None
+        x: Tensor | None = None
+        image: Tensor | None = None
         first = 0
         for _, block in self.blocks():
             assert isinstance(block, SynthesisBlock)

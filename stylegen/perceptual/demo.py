@@ -106,9 +106,10 @@ def _fit(
     x: Tensor,
     targets: Mapping[str, Tensor],
     epochs: int,
-    generator: torch.Generator,
+    seed: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
+    generator = torch.Generator().manual_seed(seed)
     steps = epochs * -(-len(x) // _BATCH)
     optimizer = torch.optim.Adam(model.parameters(), lr=_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
@@ -172,10 +173,7 @@ def fit_demo(
         torch.manual_seed(seed)
         model = _Heads({name: _head_width(t) for name, t in targets.items()})
     model.to(memory_format=torch.channels_last)
-    generator = torch.Generator().manual_seed(seed)
-    _fit(
-        model, x.contiguous(memory_format=torch.channels_last), targets, epochs, generator, progress
-    )
+    _fit(model, x.contiguous(memory_format=torch.channels_last), targets, epochs, seed, progress)
     head = model.heads[primary]
     tensors = {f"trunk.{k}": v.contiguous() for k, v in model.trunk.state_dict().items()}
     tensors |= {f"head.{k}": v.contiguous() for k, v in head.state_dict().items()}

@@ -1,0 +1,270 @@
+"""Evaluations end to end with a toy feature network: sides, numbers, notes, refusals."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylegen.checkpoints import SnapshotInfo, save_snapshot
+from stylegen.errors import InputError
+from stylegen.images import to_uint8
+from stylegen.latents import seeds_to_z
+from stylegen.metrics import EvaluateConfig, Moments, draw_images, evaluate, extract
+from stylegen.metrics import evaluation as evaluation_module
+from stylegen.metrics.demo import demo_weights, face_factors
+from stylegen.metrics.drawing import generator_distance
+from stylegen.metrics.frechet import distance_of_moments
+from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from stylegen.perceptual import FeatureNetwork, Features
+from stylegen.perceptual.names import NETWORKS
+
+
+class Toy(FeatureNetwork):
+    """Stand-in for Inception: its features are the image's 128 first pixels."""
+
+    def __init__(self) -> None:
+        super().__init__("demo", "0" * 64)
+        self.unused = torch.nn.Parameter(torch.zeros(1))
+
+    def features(self, images: Tensor) -> Features:
+        pool = images.flatten(1)[:, :128].float() / 255
+        return Features(pool, 8 * pool[:, :5])
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation_module, "open_network", lambda *_, **__: Toy())
+
+
+def save_folder(folder: Path, count: int, side: int = 8, seed: int = 0, mode: str = "RGB") -> Path:
+    folder.mkdir()
+    rng = np.random.RandomState(seed)
+    for i in range(count):
+        x = rng.randint(0, 256, (side, side, 3)).astype(np.uint8)
+        Image.fromarray(x).convert(mode).save(folder / f"{i:03}.png")
+    return folder
+
+
+def make_generator(c_dim: int = 0, channels: int = 3) -> Generator:
+    config = GeneratorConfig(
+        resolution=8, img_channels=channels, z_dim=6, w_dim=6, c_dim=c_dim, mapping_layers=1,
+        channel_base=64, channel_max=8,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return Generator(config)
+
+
+def save(path: Path, generator: Generator) -> Path:
+    config = generator.config
+    critic = DiscriminatorConfig(
+        resolution=8, img_channels=config.img_channels, c_dim=config.c_dim, mapping_layers=1,
+        channel_base=64, channel_max=8,
+    )  # fmt: skip
+    names = tuple("abcdefgh"[: config.c_dim])
+    info = SnapshotInfo(generator=config, discriminator=critic, kimg=7.5, class_names=names)
+    save_snapshot(path, generator, Discriminator(critic), info)
+    return path
+
+
+def configure(a: Path, against: Path, **options: Any) -> EvaluateConfig:
+    return EvaluateConfig(a=str(a), against=str(against), features="demo", device="cpu", **options)
+
+
+def pixels_of(folder: Path) -> Tensor:
+    files = sorted(folder.iterdir())
+    x = np.stack([np.array(Image.open(f).convert("RGB")) for f in files])
+    return torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
+
+
+def test_two_folders_by_hand(tmp_path: Path) -> None:
+    a, b = save_folder(tmp_path / "a", 31), save_folder(tmp_path / "b", 27, seed=1)
+    report = evaluate(configure(a, b, batch=8, splits=3))
+    x, y = (pixels_of(f).flatten(1)[:, :128].double() / 255 for f in (a, b))
+    expected = distance_of_moments(Moments.of(x), Moments.of(y))
+    metric = report.metrics["fd_demo"]
+    assert metric.value == pytest.approx(expected, rel=1e-6)
+    assert (metric.name, metric.images) == ("FD (demo)", {"a": 31, "against": 27})
+    assert report.metrics["is_demo"].name == "IS (demo)"
+    assert any("Rank deficient: side a has 31 images for 128 features" in n for n in report.notes)
+
+
+def test_the_batch_size_changes_nothing(tmp_path: Path) -> None:
+    a = save(tmp_path / "a.safetensors", make_generator(c_dim=3))
+    b = save_folder(tmp_path / "b", 20)
+    values = [
+        evaluate(configure(a, b, samples=21, batch=batch, noise="const", splits=2)).metrics
+        for batch in (1, 4, 21)
+    ]
+    for other in values[1:]:
+        for key, metric in values[0].items():
+            assert other[key].value == pytest.approx(metric.value, rel=1e-5)
+
+
+def test_a_snapshot_against_a_folder_by_hand(tmp_path: Path) -> None:
+    generator = make_generator()
+    a = save(tmp_path / "a.safetensors", generator)
+    b = save_folder(tmp_path / "b", 20, side=16)
+    report = evaluate(configure(a, b, metrics=("fid",), samples=12, seed=5, psi=0.7, noise="const"))
+    z = torch.from_numpy(np.random.RandomState(5).randn(12, 6)).float()
+    generator.eval()
+    with torch.no_grad():
+        images = to_uint8(generator(z, psi=0.7, noise="const"))
+    files = sorted(b.iterdir())
+    small = [np.array(Image.open(f).resize((8, 8), Image.Resampling.LANCZOS)) for f in files]
+    reals = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2)
+    x, y = (i.flatten(1)[:, :128].double() / 255 for i in (images, reals.contiguous()))
+    expected = distance_of_moments(Moments.of(x), Moments.of(y))
+    assert report.metrics["fd_demo"].value == pytest.approx(expected, rel=1e-5)
+    assert set(report.metrics) == {"fd_demo"}
+    assert report.protocol["psi"] == 0.7
+    assert report.sides["a"]["kimg"] == 7.5
+    assert "lanczos" in report.sides["against"]["resize"]
+    with torch.no_grad():
+        first = to_uint8(generator(seeds_to_z([0], 6), psi=0.7, noise="const"))
+    assert torch.equal(report.shown["a"].images[:1], first)
+    assert len(report.shown["a"].images) == 32
+
+
+def test_the_same_seed_gives_the_same_number_with_random_noise(tmp_path: Path) -> None:
+    a = save(tmp_path / "a.safetensors", make_generator())
+    b = save_folder(tmp_path / "b", 20)
+    config = configure(a, b, metrics=("fid",), samples=12)
+    state = torch.get_rng_state()
+    first, again = (evaluate(config).metrics["fd_demo"].value for _ in range(2))
+    assert first == again
+    assert torch.equal(torch.get_rng_state(), state)
+    other = evaluate(dataclasses.replace(config, seed=1)).metrics["fd_demo"].value
+    assert other != first
+
+
+def test_classes_are_drawn_uniformly() -> None:
+    """A generator that paints its class: the counts of 3,000 draws are as even as chance."""
+
+    class Painter(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.config = make_generator(c_dim=3).config
+            self.unused = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, z: Tensor, c: Tensor, **_: object) -> Tensor:
+            assert torch.equal(c.sum(1), torch.ones(len(z)))
+            return c.argmax(1).float()[:, None, None, None].expand(-1, 3, 8, 8) / 2 - 0.5
+
+    painter: Any = Painter()
+    drawn = torch.cat(list(draw_images(painter, 3000, batch=700)))[:, 0, 0, 0]
+    counts = torch.unique(drawn, return_counts=True)[1]
+    assert len(counts) == 3
+    assert (counts - 1000).abs().max() < 5 * (3000 * 2 / 9) ** 0.5
+
+
+def test_max_images_takes_a_fixed_choice(tmp_path: Path) -> None:
+    a, b = save_folder(tmp_path / "a", 40), save_folder(tmp_path / "b", 30, seed=1)
+    config = configure(a, b, max_images=12, splits=2)
+    first, again = evaluate(config), evaluate(config)
+    assert first.metrics["fd_demo"].images == {"a": 12, "against": 12}
+    assert first.metrics["fd_demo"].value == again.metrics["fd_demo"].value
+    assert first.sides["a"]["images_in_set"] == 40
+
+
+def test_a_broken_file_is_left_out_and_noted(tmp_path: Path) -> None:
+    a, b = save_folder(tmp_path / "a", 12), save_folder(tmp_path / "b", 12, seed=1)
+    (a / "005.png").write_bytes((a / "005.png").read_bytes()[:60])
+    report = evaluate(configure(a, b, splits=2))
+    assert report.metrics["fd_demo"].images["a"] == 11
+    assert [s["name"] for s in report.sides["a"]["skipped"]] == ["005.png"]
+    assert any("1 unreadable files" in note for note in report.notes)
+
+
+def test_grey_sides(tmp_path: Path) -> None:
+    a = save(tmp_path / "a.safetensors", make_generator(channels=1))
+    b = save_folder(tmp_path / "b", 12, mode="L")
+    report = evaluate(configure(a, b, samples=12, splits=2))
+    assert report.sides["against"]["channels"] == 1
+
+
+def test_refusals(tmp_path: Path) -> None:
+    a, b = save_folder(tmp_path / "a", 12), save_folder(tmp_path / "b", 12, side=9)
+    one = save_folder(tmp_path / "one", 1)
+    grown = save(tmp_path / "g.safetensors", make_generator())
+    clear = save(tmp_path / "c.safetensors", make_generator(channels=4))
+    (tmp_path / "x.safetensors").write_bytes(b"nothing of the kind")
+    cases: list[tuple[EvaluateConfig, str]] = [
+        (configure(a, b), r"has 8 px and .* 9: .*--resolution"),
+        (configure(a, one), "one has 1 usable images"),
+        (configure(one, a), "one has 1 usable images"),
+        (configure(grown, a, resolution=16), "draws 8 px, not 16"),
+        (configure(clear, a), "draws 4 channels"),
+        (configure(tmp_path / "x.safetensors", a), "x.safetensors"),
+        (configure(tmp_path / "none", a), "none"),
+        (configure(a, a, metrics=("fid", "kid")), "'kid'; known: fid, is"),
+        (configure(a, a, metrics=()), "known: fid, is"),
+        (dataclasses.replace(configure(a, a), features="vgg"), "'vgg'; known: inception"),
+        (
+            dataclasses.replace(configure(a, a), features="squeezenet", metrics=("is",)),
+            "use the features of inception, demo",
+        ),
+        (dataclasses.replace(configure(a, a), device="gpu"), "auto, cpu, cuda"),
+        (configure(a, a, samples=0), "samples is 0; wanted at least 2"),
+        (configure(a, a, batch=0), "batch is 0"),
+        (configure(a, a, seed=-1), "seed is -1"),
+    ]
+    for config, said in cases:
+        with pytest.raises(InputError, match=said):
+            evaluate(config)
+
+
+def test_too_few_images_once_broken_ones_are_left_out(tmp_path: Path) -> None:
+    a, b = save_folder(tmp_path / "a", 2), save_folder(tmp_path / "b", 3, seed=1)
+    (a / "001.png").write_bytes((a / "001.png").read_bytes()[:60])
+    with pytest.raises(InputError, match="at least 2 images on each side, not 1"):
+        evaluate(configure(a, b, metrics=("fid",)))
+
+
+def test_a_diverged_network_is_refused(tmp_path: Path) -> None:
+    generator = make_generator()
+    with torch.no_grad():
+        next(generator.synthesis.parameters()).fill_(torch.nan)
+    a = save(tmp_path / "a.safetensors", generator)
+    with pytest.raises(InputError, match="NaN"):
+        evaluate(configure(a, save_folder(tmp_path / "b", 4), metrics=("fid",), samples=4))
+
+
+def test_within_training_nothing_is_disturbed(tmp_path: Path) -> None:
+    generator = make_generator()
+    generator.train()
+    reals = pixels_of(save_folder(tmp_path / "b", 30))
+    network = Toy()
+    reference = extract(iter(torch.split(reals, 7)), network).moments
+    state = torch.get_rng_state()
+    w_avg = generator.mapping.w_avg.clone()
+    values = [generator_distance(generator, reference, network, samples=10) for _ in range(2)]
+    assert values[0] == values[1] > 0
+    assert all(module.training for module in generator.modules())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(generator.mapping.w_avg, w_avg)
+
+
+def test_the_demo_network_is_fitted_once(tmp_path: Path) -> None:
+    steps: list[int] = []
+    path = demo_weights(tmp_path, lambda done, _: steps.append(done), faces=40, epochs=1)
+    assert steps
+    first = path.stat()
+    count = len(steps)
+    assert demo_weights(tmp_path, lambda done, _: steps.append(done), faces=40, epochs=1) == path
+    assert (len(steps), path.stat().st_mtime_ns) == (count, first.st_mtime_ns)
+    assert demo_weights(tmp_path, faces=41, epochs=1) != path
+    assert NETWORKS["demo"].classifies
+
+
+def test_factors_are_of_the_faces() -> None:
+    factors = face_factors(50, seed=3)
+    assert factors["hair_style"].dtype == torch.int64
+    assert factors["yaw"].dtype == torch.float32
+    assert factors["yaw"].min() < 0 < factors["yaw"].max()
+    assert "shift_x" not in factors

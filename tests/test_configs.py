@@ -1,0 +1,67 @@
+"""Configurations to JSON and back."""
+
+import json
+from typing import Any
+
+import pytest
+
+from stylegen.configs import from_dict, to_dict
+from stylegen.data import DataConfig
+from stylegen.errors import InputError
+from stylegen.training import RunConfig, default_config
+
+
+def config() -> RunConfig:
+    return default_config(DataConfig(path="x"), resolution=16, max_minutes=2.0)
+
+
+def test_a_run_survives_json() -> None:
+    text = json.dumps(to_dict(config()))
+    assert from_dict(RunConfig, json.loads(text)) == config()
+
+
+def change(path: str, value: Any) -> dict[str, Any]:
+    values = to_dict(config())
+    *parents, last = path.split(".")
+    inner = values
+    for name in parents:
+        inner = inner[name]
+    inner[last] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("loop.speed", 1, "config.loop has unknown entries: speed"),
+        ("loop.batch", "8", "config.loop.batch is '8'; wanted a int"),
+        ("loop.batch", True, "wanted a int"),
+        ("generator", 3, "config.generator should be an object"),
+        ("generator.architecture", "unet", "wanted one of"),
+        ("generator.resolution", 24, "power of two"),
+        ("generator.resolution", 32, "they should be equal"),
+    ],
+)
+def test_what_does_not_fit_is_named(path: str, value: Any, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        from_dict(RunConfig, change(path, value))
+
+
+def test_missing_entries_are_named() -> None:
+    values = to_dict(config())
+    del values["data"], values["name"]
+    with pytest.raises(InputError, match="config lacks: name, data"):
+        from_dict(RunConfig, values)
+    assert from_dict(DataConfig, {"path": "y"}) == DataConfig(path="y")
+
+
+def test_the_usual_numbers() -> None:
+    run = default_config(DataConfig(path="x"), resolution=256)
+    assert run.loop.batch == 16
+    assert run.loss.r1_gamma == pytest.approx(0.0002 * 256**2 / 16)
+    assert run.ema.half_life_kimg == pytest.approx(5.0)
+    assert run.generator.channel_base == 16384
+    assert run.optimizer.generator_lr == 0.0025
+    big = default_config(DataConfig(path="x"), resolution=1024)
+    assert (big.loop.batch, big.generator.channel_base) == (4, 32768)
+    assert big.optimizer.generator_lr == 0.002

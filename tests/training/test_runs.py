@@ -1,0 +1,151 @@
+"""Whole runs: what lies in the folder, how they end, and that they go on exactly."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+import stylegen
+from stylegen.checkpoints import read_info, read_tensors
+from stylegen.errors import InputError
+from stylegen.training import Status, resume, train
+from stylegen.training.folder import RunFolder, new_run_folder
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_everything_in_its_folder(make_config: Any, tmp_path: Path) -> None:
+    seen: list[Status] = []
+    config = make_config(name="tiny faces!")
+    outcome = train(config, tmp_path / "runs", seen.append)
+    assert outcome.folder == tmp_path / "runs" / "00000-tiny-faces"
+    assert (outcome.reason, outcome.kimg) == ("finished", 0.16)
+    names = {p.name for p in outcome.folder.iterdir()}
+    assert {"config.json", "stats.jsonl", "reals.png", "fakes000000.png"} <= names
+    assert any(n.startswith("events.out.tfevents") for n in names)
+    snapshots = RunFolder(outcome.folder).snapshots()
+    assert [read_info(s).kimg for s in snapshots] == [0.0, 0.08, 0.16]
+    assert outcome.snapshot == snapshots[-1]
+    assert RunFolder(outcome.folder).read_config() == config
+    with Image.open(outcome.folder / "fakes000000.png") as grid:
+        assert grid.size == (256, 128)
+    assert [s.images_shown for s in seen] == list(range(8, 161, 8))
+    ticks = lines(outcome.folder)
+    assert [t["images_shown"] for t in ticks] == [40, 80, 120, 160]
+    for name in ("loss_g", "loss_d", "r1", "path_length", "signs_real", "img_per_sec"):
+        assert name in ticks[0], name
+    assert stylegen.generate(stylegen.load(outcome.snapshot), [0]).shape == (1, 3, 16, 16)
+
+
+def state(folder: Path) -> dict[str, torch.Tensor]:
+    return read_tensors(RunFolder(folder).state)
+
+
+def test_a_resumed_run_has_the_bits_of_an_uninterrupted_one(
+    make_config: Any, tmp_path: Path
+) -> None:
+    whole = train(make_config(labels=True, c_dim=6), tmp_path / "whole")
+    half = train(make_config(labels=True, c_dim=6, kimg=0.08), tmp_path / "half")
+    rest = resume(half.folder, kimg=0.16)
+    assert rest.folder == half.folder
+    expected, actual = state(whole.folder), state(rest.folder)
+    assert expected.keys() == actual.keys()
+    different = [k for k in expected if not torch.equal(expected[k], actual[k])]
+    assert not different
+    assert [t["images_shown"] for t in lines(rest.folder)] == [40, 80, 120, 160]
+
+
+def test_another_seed_gives_another_run(make_config: Any, tmp_path: Path) -> None:
+    a = train(make_config(kimg=0.008), tmp_path)
+    b = train(make_config(kimg=0.008, seed=1), tmp_path)
+    assert (a.folder.name, b.folder.name) == ("00000-run", "00001-run")
+    name = "G.mapping.fc0.weight"
+    assert not torch.equal(state(a.folder)[name], state(b.folder)[name])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_after_its_step_and_saves(
+    make_config: Any, tmp_path: Path, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+
+    def interrupt(status: Status) -> None:
+        if status.images_shown == 48:
+            os.kill(os.getpid(), number)
+
+    outcome = train(make_config(), tmp_path, interrupt)
+    assert outcome.reason == "interrupted"
+    assert 0.048 <= outcome.kimg <= 0.056
+    assert read_info(outcome.snapshot).kimg == outcome.kimg
+    assert signal.getsignal(number) == before
+    assert resume(outcome.folder).kimg == 0.16
+
+
+def test_time_runs_out(make_config: Any, tmp_path: Path) -> None:
+    outcome = train(make_config(kimg=1000.0, max_minutes=0.0), tmp_path)
+    assert (outcome.reason, outcome.kimg) == ("out of time", 0.008)
+
+
+def test_grey_images(make_config: Any, tmp_path: Path) -> None:
+    import dataclasses
+
+    config = make_config(kimg=0.008)
+    config = dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, channels=1),
+        generator=dataclasses.replace(config.generator, img_channels=1),
+        discriminator=dataclasses.replace(config.discriminator, img_channels=1),
+    )
+    outcome = train(config, tmp_path)
+    with Image.open(outcome.folder / "fakes000000.png") as grid:
+        assert grid.mode == "L"
+
+
+def test_bfloat16_trains_too(make_config: Any, tmp_path: Path) -> None:
+    outcome = train(make_config(kimg=0.04, precision="bf16", conv_clamp=256.0), tmp_path)
+    weights = state(outcome.folder)
+    assert all(w.isfinite().all() for w in weights.values() if w.is_floating_point())
+    assert weights["G.synthesis.b16.conv1.weight"].dtype == torch.float32
+
+
+def test_folders_get_free_numbers(tmp_path: Path) -> None:
+    (tmp_path / "00007-old").mkdir()
+    (tmp_path / "notes").mkdir()
+    assert new_run_folder(tmp_path, "a/b").path.name == "00008-a-b"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        new_run_folder(tmp_path / "file", "x")
+
+
+def test_what_is_no_run_cannot_be_resumed(make_config: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no config"):
+        resume(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        resume(tmp_path)
+    outcome = train(make_config(kimg=0.008), tmp_path / "runs")
+    file = RunFolder(outcome.folder).state
+    file.write_bytes(file.read_bytes()[:-50])
+    with pytest.raises(InputError, match="not a whole"):
+        resume(outcome.folder)
+
+
+def test_a_run_of_other_networks_cannot_be_resumed(make_config: Any, tmp_path: Path) -> None:
+    a = train(make_config(kimg=0.008), tmp_path)
+    b = train(make_config(kimg=0.008, channel_max=4), tmp_path)
+    os.replace(RunFolder(b.folder).state, RunFolder(a.folder).state)
+    with pytest.raises(InputError, match="other shape"):
+        resume(a.folder)
+
+
+def test_the_resolutions_must_agree(make_config: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="read at 16 px, but the networks are for 32 px"):
+        train(make_config(resolution=32), tmp_path)
+    assert not list(tmp_path.iterdir())
