@@ -105,9 +105,8 @@ def modulated_conv2d(
     _check(x, weight, styles)
     if x.dtype == torch.float16 and demodulate:
         weight, styles = _normalized(weight, styles)
-    d = demodulation(weight, styles) if demodulate else None
     if flip_weight is not None and flip_weight != (up == 1):
         weight = weight.flip([2, 3])
     y = _convolve(_scaled(x, styles), weight.to(x.dtype), resample_filter, up, padding, impl)
-    y = y if d is None else _scaled(y, d)
+    y = _scaled(y, demodulation(weight, styles)) if demodulate else y
     return y if noise is None else y + noise.to(y.dtype)

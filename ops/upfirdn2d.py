@@ -27,13 +27,17 @@ Pair = int | Sequence[int]
 Padding = int | Sequence[int]
 
 
+def _values(value: int | Sequence[int]) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, Sequence) else (value,)
+
+
 def pair(value: Pair, name: str) -> tuple[int, int]:
     """Read a factor given as int or (x, y).
 
     Raises:
         InputError: it is neither, or below 1.
     """
-    both = (value, value) if isinstance(value, int) else tuple(value)
+    both = (value, value) if isinstance(value, int) else _values(value)
     if len(both) != 2 or not all(isinstance(v, int) and v >= 1 for v in both):
         raise InputError(f"{name} is {value!r}; wanted a positive int or two of them (x, y)")
     return both
@@ -45,7 +49,7 @@ def pad4(padding: Padding) -> tuple[int, int, int, int]:
     Raises:
         InputError: it has another form.
     """
-    p = (padding,) if isinstance(padding, int) else tuple(padding)
+    p = _values(padding)
     if len(p) not in (1, 2, 4) or not all(isinstance(v, int) for v in p):
         raise InputError(f"padding is {padding!r}; wanted an int, (x, y) or (x0, x1, y0, y1)")
     if len(p) == 4:

@@ -3,8 +3,9 @@
 The names below are loaded when first used, so that ``import stylegen`` costs nothing.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegen.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegen.checkpoints import load as load
@@ -20,8 +21,4 @@ _HOMES = {
     "mix": "stylegen.editing",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'stylegen' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOMES)

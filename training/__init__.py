@@ -3,9 +3,9 @@
 Loaded when first used: the configurations alone need no torch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from stylegen.lazy import lazy_names
 from stylegen.training.config import RunConfig, default_config
 
 if TYPE_CHECKING:
@@ -24,8 +24,4 @@ _HOMES = {
 }
 __all__ = ["Outcome", "RunConfig", "Status", "Trainer", "default_config", "resume", "train"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOMES)

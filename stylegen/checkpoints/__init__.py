@@ -1,7 +1,8 @@
 """Checkpoints: tensors (safetensors) with a JSON header. Nothing is ever unpickled."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegen.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegen.checkpoints.files import SUFFIX as SUFFIX
@@ -25,10 +26,6 @@ _HOMES = {
     "read_info": "snapshot",
     "save_snapshot": "snapshot",
 }
+
+__getattr__ = lazy_names(__name__, _HOMES)
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

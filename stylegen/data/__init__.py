@@ -3,8 +3,9 @@
 The names below are loaded when first used: importing this package costs nothing.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegen.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegen.data.building import BuildReport as BuildReport
@@ -32,10 +33,6 @@ _HOMES = {
     "synth_images": "synth",
     "write_synth": "synth",
 }
+
+__getattr__ = lazy_names(__name__, _HOMES)
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"stylegen.data.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'stylegen.data' has no attribute {name!r}")

@@ -1,7 +1,8 @@
 """Drawing and editing with a trained generator: samples by seed, and style mixing."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegen.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegen.editing.mixing import StyleMix as StyleMix
@@ -15,10 +16,6 @@ _HOMES = {
     "generate": "sampling",
     "mix": "mixing",
 }
+
+__getattr__ = lazy_names(__name__, _HOMES)
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

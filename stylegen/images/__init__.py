@@ -3,8 +3,9 @@
 The names below are loaded when first used: importing this package costs nothing.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegen.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegen.images.fitting import fit as fit
@@ -36,10 +37,6 @@ _HOMES = {
     "to_pil": "pixels",
     "to_uint8": "pixels",
 }
+
+__getattr__ = lazy_names(__name__, _HOMES)
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"stylegen.images.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'stylegen.images' has no attribute {name!r}")

@@ -4,9 +4,9 @@ Parameters and buffers carry the names and shapes of the official implementation
 weights load as they are. Loaded when first used: the configurations alone need no torch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from stylegen.lazy import lazy_names
 from stylegen.networks.config import DiscriminatorConfig, GeneratorConfig
 
 if TYPE_CHECKING:
@@ -22,8 +22,4 @@ _HOMES = {
     "Noise": "stylegen.networks.synthesis",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -3,6 +3,7 @@
 N images, C channels, H x W pixels, D feature width, K classes.
 """
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -50,7 +51,7 @@ def as_rgb(images: Tensor) -> Tensor:
     return images.expand(-1, 3, -1, -1)
 
 
-class FeatureNetwork(nn.Module):
+class FeatureNetwork(nn.Module, ABC):
     """A frozen network that gives features of uint8 images.
 
     Calling it with (N, C, H, W) uint8, C 1 or 3, on its device returns :class:`Features`.
@@ -74,9 +75,9 @@ class FeatureNetwork(nn.Module):
         self.weights_digest = weights_digest
         self.notes = notes
 
+    @abstractmethod
     def features(self, images: Tensor) -> Features:
         """Compute the features of RGB images, (N, 3, H, W) uint8."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor) -> Features:
         """Check the images, make them RGB, and compute their features."""
