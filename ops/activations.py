@@ -36,7 +36,7 @@ class Activation:
 
 
 def _step(a: Tensor, below: float, above: float = 1.0) -> Tensor:
-    return torch.where(a > 0, above, below).to(a.dtype)
+    return torch.full_like(a, below).masked_fill_(a > 0, above)
 
 
 def _swish_slope(z: Tensor, _: float) -> Tensor:

@@ -62,8 +62,8 @@ def _convolve(
 
 
 def _check(x: Tensor, weight: Tensor, styles: Tensor) -> None:
-    n, i = x.shape[:2]
-    if weight.ndim != 4 or weight.shape[1] != i or styles.shape != (n, i):
+    fits = x.ndim == weight.ndim == 4 and x.shape[1] == weight.shape[1]
+    if not fits or styles.shape != x.shape[:2]:
         raise InputError(
             f"x {tuple(x.shape)}, weight {tuple(weight.shape)} and styles {tuple(styles.shape)} "
             "do not fit: wanted (N, I, H, W), (O, I, k, k) and (N, I)"

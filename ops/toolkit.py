@@ -68,13 +68,17 @@ def packaged_homes() -> list[Path]:
     return sorted(homes, key=lambda home: int(re.sub(r"\D", "", home.name) or 0), reverse=True)
 
 
-def _candidates() -> Iterator[tuple[str, Path]]:
+def _system_candidates() -> Iterator[tuple[str, Path]]:
     for name in ("CUDA_HOME", "CUDA_PATH"):
         if os.environ.get(name):
             yield name, Path(os.environ[name])
     if on_path := shutil.which("nvcc"):
         yield f"{on_path} on PATH", _home_of(Path(on_path))
     yield "the usual place", Path("/usr/local/cuda")
+
+
+def _candidates() -> Iterator[tuple[str, Path]]:
+    yield from _system_candidates()
     for home in packaged_homes():
         yield "the package nvidia-cuda-nvcc", home
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from stylegen.errors import InputError
 from stylegen.perceptual.base import FeatureNetwork, Features
-from stylegen.perceptual.weights import fetch, file_digest, load_tensors
+from stylegen.perceptual.weights import check_names, fetch, file_digest, load_tensors
 
 URL = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
@@ -78,22 +78,23 @@ def _extractor_class() -> Any:
 
 
 def _build(values: dict[str, Tensor], path: Path) -> Any:
-    """Build torch-fidelity's network from tensors already read safely.
+    """Build torch-fidelity's network with tensors already read safely.
 
     Its constructor insists on loading a file itself, as a pickle with code allowed: it is handed
-    our own serialisation of plain tensors in memory, never the file.
+    an empty one in memory, never the file, and then the tensors in place of what it read.
     """
-    memory = io.BytesIO()
-    torch.save(values, memory)
-    memory.seek(0)
+    base = _extractor_class()
+
+    class Loaded(base):  # type: ignore[misc, valid-type]
+        def load_state_dict(self, _: object) -> None:
+            check_names(self.state_dict(), values, f"the tensors in {path}")
+            super().load_state_dict(dict(values))
+
+    nothing = io.BytesIO()
+    torch.save({}, nothing)
+    nothing.seek(0)
     with _quiet():
-        try:
-            return _extractor_class()(
-                "inception-v3-compat", list(_LAYERS), feature_extractor_weights_path=memory
-            )
-        except RuntimeError as error:
-            faults = " ".join(str(error).split())[:300]
-            raise InputError(f"{path} does not hold Inception's weights: {faults}") from error
+        return Loaded("inception-v3-compat", list(_LAYERS), feature_extractor_weights_path=nothing)
 
 
 class Inception(FeatureNetwork):

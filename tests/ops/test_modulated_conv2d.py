@@ -53,7 +53,7 @@ def test_up_equals_insert_zeros_filter_and_convolve(k):
     expected = one_convolution_per_sample(u, w, styles, True, padding=k // 2)
     y = modulated_conv2d(x, weight, styles, up=2, resample_filter=f)
     assert y.shape == (N, O, 12, 14)
-    # the borders differ: zeros are inserted beyond the last sample in one of the two only
+    # towards the border the filtered image goes on, where the expected one is padded with zeros
     torch.testing.assert_close(y[:, :, 3:-3, 3:-3], expected[:, :, 3:-3, 3:-3])
 
 
@@ -100,7 +100,13 @@ def test_memory_format_is_kept():
 
 
 @pytest.mark.parametrize(
-    "change", [{"weight": torch.zeros(5, 3, 3, 3)}, {"styles": torch.zeros(2, 4)}]
+    "change",
+    [
+        {"x": torch.zeros(3)},
+        {"weight": torch.zeros(5, 3, 3, 3)},
+        {"weight": torch.zeros(4, 4)},
+        {"styles": torch.zeros(2, 4)},
+    ],
 )
 def test_shapes_that_do_not_fit(change):
     args = {"x": torch.zeros(3, 4, 6, 6), "weight": torch.zeros(5, 4, 3, 3)}

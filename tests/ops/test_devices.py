@@ -1,0 +1,152 @@
+"""Each device's own code, in every type and layout, against the reference in float64.
+
+On the CPU this rehearses what the `gpu` tests ask of the compiled kernels.
+"""
+
+import itertools
+
+import pytest
+import torch
+
+from stylegen.ops import ACTIVATIONS, bias_act, build, upfirdn2d
+
+pytestmark = [
+    pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]),
+    pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last]),
+    pytest.mark.parametrize(
+        "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str
+    ),
+]
+EPS = {dtype: torch.finfo(dtype).eps for dtype in (torch.float64, torch.float32, torch.float16)}
+EPS[torch.bfloat16] = torch.finfo(torch.bfloat16).eps
+
+# size (height, width), up, down, padding, taps (height, width)
+GEOMETRIES = [
+    ((16, 16), (2, 2), (1, 1), (2, 1, 2, 1), (4, 4)),
+    ((16, 16), (1, 1), (2, 2), (1, 1, 1, 1), (4, 4)),
+    ((17, 15), (1, 1), (1, 1), (2, 1, 2, 1), (4, 4)),
+    ((9, 7), (3, 2), (2, 3), (-1, 4, 5, -2), (2, 5)),
+    ((9, 7), (2, 1), (1, 3), (3, -1, 0, 2), (1, 6)),
+    ((40, 33), (1, 1), (1, 1), (16, 15, 15, 16), (32, 32)),
+    ((1, 1), (4, 4), (1, 1), (1, 1, 1, 1), (3, 3)),
+]
+
+
+def derivatives(run, x, weight):
+    """Output, gradient, and the gradient of a squared gradient."""
+    x = x.detach().requires_grad_()
+    y = run(x)
+    (first,) = torch.autograd.grad((y * weight * y).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.square().sum(), x)
+    return y.detach(), first.detach(), second
+
+
+def assert_near(actual, expected, dtype, keep=...):
+    """Compare to a few roundings of the largest value."""
+    for got, wanted in zip(actual, expected, strict=True):
+        assert got.dtype == dtype
+        scale = wanted.abs().max().item() + 1e-3
+        torch.testing.assert_close(
+            got.cpu().double()[keep], wanted[keep], atol=30 * EPS[dtype] * scale, rtol=0
+        )
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("channels", [1, 5])
+def test_upfirdn2d(device, layout, dtype, geometry, flip, channels):
+    size, up, down, padding, taps = geometry
+    f = torch.rand(taps, dtype=torch.float64) / (taps[0] * taps[1])
+    f = f if dtype == torch.float64 else f.to(dtype).float()
+    x = torch.randn(2, channels, *size).to(dtype).to(memory_format=layout)
+    args = {"up": up, "down": down, "padding": padding, "flip_filter": flip, "gain": 1.5}
+    expected_y = upfirdn2d(x.double(), f.double(), impl="reference", **args)
+    weight = torch.rand(expected_y.shape).to(dtype)
+
+    on = {"device": device, "memory_format": layout}
+    actual = derivatives(
+        lambda x: upfirdn2d(x, f.to(device), impl=device, **args), x.to(**on), weight.to(device)
+    )
+    expected = derivatives(
+        lambda x: upfirdn2d(x, f.double(), impl="reference", **args), x.double(), weight.double()
+    )
+    assert_near(actual, expected, dtype)
+    assert all(t.is_contiguous(memory_format=layout) for t in actual[:2])
+
+
+@pytest.mark.parametrize("clamp", [None, 0.8])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("act", ACTIVATIONS)
+def test_bias_act(device, layout, dtype, act, with_bias, clamp):
+    x = torch.randn(2, 5, 7, 9).to(dtype).to(memory_format=layout)
+    b = torch.randn(5).to(dtype) if with_bias else None
+    weight = torch.rand(x.shape).to(dtype).to(memory_format=layout)
+
+    def run(x, impl):
+        bias = None if b is None else b.to(x)
+        return bias_act(x, bias, act=act, gain=1.3, clamp=clamp, impl=impl)
+
+    on = {"device": device, "memory_format": layout}
+    actual = derivatives(lambda x: run(x, device), x.to(**on), weight.to(**on))
+    expected = derivatives(lambda x: run(x, "reference"), x.double(), weight.double())
+    keep = ...
+    if clamp is not None:  # a value that rounds to the clamp may be seen on either side of it
+        free = bias_act(x.double(), None if b is None else b.double(), act=act, gain=1.3)
+        keep = (free.abs() - clamp).abs() > 8 * EPS[dtype]
+    assert_near(actual, expected, dtype, keep)
+    assert all(t.is_contiguous(memory_format=layout) for t in actual)
+
+
+@pytest.mark.parametrize("act", ["lrelu", "swish"])
+@pytest.mark.parametrize("dim", [0, 1, 3])
+def test_gradient_of_the_bias(device, layout, dtype, act, dim):
+    x = torch.rand(3, 4, 2, 5).to(dtype).to(memory_format=layout)
+    b = torch.rand(x.shape[dim]).to(dtype)
+
+    def gradient(x, b, impl):
+        b = b.detach().requires_grad_()
+        return torch.autograd.grad(bias_act(x, b, dim, act, impl=impl).square().sum(), b)
+
+    actual = gradient(x.to(device), b.to(device), device)
+    assert_near(actual, gradient(x.double(), b.double(), "reference"), dtype)
+
+
+def test_strided_input(device, layout, dtype):
+    x = torch.randn(3, 5, 9, 8).to(dtype).to(device=device, memory_format=layout)[:, ::2, 1:, :-1]
+    b, f = torch.randn(3).to(x), torch.rand(3, 3, device=device) / 9
+    plain = x.cpu().double().contiguous()
+    y = bias_act(x, b, act="swish", impl=device)
+    assert_near([y], [bias_act(plain, b.cpu().double(), act="swish", impl="reference")], dtype)
+    y = upfirdn2d(x, f, impl=device)
+    assert_near([y], [upfirdn2d(plain, f.cpu().double(), impl="reference")], dtype)
+
+
+def test_numerical_derivatives(device, layout, dtype):
+    if dtype != torch.float64:
+        pytest.skip("numerical derivatives need float64")
+    x = torch.randn(1, 2, 5, 3, device=device, dtype=dtype).to(memory_format=layout)
+    x, b = x.requires_grad_(), torch.randn(2, device=device, dtype=dtype, requires_grad=True)
+    f = torch.randn(3, 2, device=device, dtype=dtype)
+
+    def run(x, b):
+        return bias_act(upfirdn2d(x, f, up=2, padding=1, impl=device), b, act="swish", impl=device)
+
+    assert torch.autograd.gradcheck(run, (x, b), fast_mode=True)
+    assert torch.autograd.gradgradcheck(run, (x, b), fast_mode=True)
+
+
+@pytest.mark.parametrize("case", list(itertools.product(["upfirdn2d", "bias_act"], [None, 1])))
+def test_current_stream_and_result_device(device, layout, dtype, case):
+    if device == "cpu":
+        pytest.skip("streams are a matter of GPUs")
+    name, _ = case
+    assert hasattr(build.cuda_kernels(), name)
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        x = torch.randn(2, 3, 512, 512, device=device).to(dtype).to(memory_format=layout)
+        y = bias_act(x, act="lrelu", impl=device) if name == "bias_act" else upfirdn2d(x, None)
+        y = y * 2
+    stream.synchronize()
+    z = x.cpu().double()
+    expected = bias_act(z, act="lrelu", impl="reference") if name == "bias_act" else z
+    assert_near([y], [2 * expected], dtype)
