@@ -15,6 +15,7 @@ Source: Karras et al. 2020 (StyleGAN2), appendix B.
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stylegen.errors import InputError
@@ -40,6 +41,28 @@ def _plain(
     return y.clamp(-clamp, clamp) if clamp >= 0 else y
 
 
+def _in_place(
+    x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float
+) -> Tensor:
+    """Compute what ``_plain`` does, with one new tensor instead of one for each operation."""
+    y = x.clone() if b is None else _add_bias(x, b, dim)
+    y = F.leaky_relu_(y, alpha) if act == "lrelu" else ACTIVATIONS[act].value(y, alpha)
+    if gain != 1:
+        y.mul_(gain)
+    return y.clamp_(-clamp, clamp) if clamp >= 0 else y
+
+
+def _slope_times(dy: Tensor, ref: Tensor, b: Tensor | None, args: tuple[Any, ...]) -> Tensor:
+    """Return dy * gain * act', in one pass for the activation that everything uses."""
+    dim, act, alpha, gain = args
+    dx: Tensor
+    if act == "lrelu" and gain > 0:  # then y has the sign of a
+        dx = torch.ops.aten.leaky_relu_backward(dy, ref, alpha, True)
+    else:
+        dx = dy * ACTIVATIONS[act].slope(_reference_point(ref, b, dim, act, gain), alpha)
+    return dx.mul_(gain)
+
+
 def _reference_point(ref: Tensor, b: Tensor | None, dim: int, act: str, gain: float) -> Tensor:
     return ref / gain if ACTIVATIONS[act].from_output else _add_bias(ref, b, dim)
 
@@ -63,8 +86,7 @@ def _op(
     if (kernels := kernels_for("bias_act", x)) is not None:
         y: Tensor = kernels.bias_act(x, b, dim, ACTIVATIONS[act].code, alpha, gain, clamp)
         return y
-    y = _plain(x, b, dim, act, alpha, gain, clamp)
-    return y.clone() if y is x else y
+    return _in_place(x, b, dim, act, alpha, gain, clamp)
 
 
 @torch.library.custom_op("stylegen::bias_act_backward", mutates_args=())
@@ -83,8 +105,7 @@ def _op_backward(
         code = ACTIVATIONS[act].code
         dx: Tensor = kernels.bias_act_backward(dy, ref, b, dim, code, alpha, gain, clamp)
         return dx
-    point = _reference_point(ref, b, dim, act, gain)
-    dx = _laid_out(dy, ref) * ACTIVATIONS[act].slope(point, alpha) * gain
+    dx = _slope_times(_laid_out(dy, ref), ref, b, (dim, act, alpha, gain))
     return dx * _inside(ref, b, dim, act, (alpha, gain, clamp)) if clamp >= 0 else dx
 
 

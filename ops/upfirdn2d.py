@@ -95,7 +95,11 @@ def _plain(
     gain: float,
 ) -> Tensor:
     """Compute the operator for a 2-D filter from torch operations, in the order of its name."""
-    u = F.pad(_insert_zeros(x.contiguous(memory_format=_layout(x)), *up), list(padding))
+    u = _insert_zeros(x.contiguous(memory_format=_layout(x)), *up)
+    px0, px1, py0, py1 = padding
+    even = px0 == px1 >= 0 and py0 == py1 >= 0  # then the convolution pads without a copy
+    if not even:
+        u = F.pad(u, list(padding))
     taps = (f * gain).to(x.dtype)
     if not flip_filter:
         taps = taps.flip([0, 1])
@@ -103,7 +107,8 @@ def _plain(
     weight = taps.expand(c, 1, *taps.shape)
     if _is_channels_last(u):
         weight = weight.contiguous(memory_format=torch.channels_last)
-    return F.conv2d(u, weight, stride=(down[1], down[0]), groups=c)
+    around = (py0, px0) if even else (0, 0)
+    return F.conv2d(u, weight, stride=(down[1], down[0]), padding=around, groups=c)
 
 
 @torch.library.custom_op("stylegen::upfirdn2d", mutates_args=())

@@ -8,11 +8,11 @@ import pytest
 from stylegen.configs import from_dict, to_dict
 from stylegen.data import DataConfig
 from stylegen.errors import InputError
-from stylegen.training import RunConfig, default_config
+from stylegen.training import Choices, RunConfig, plan_run
 
 
 def config() -> RunConfig:
-    return default_config(DataConfig(path="x"), resolution=16, max_minutes=2.0)
+    return plan_run(DataConfig(path="x"), 16, choices=Choices(max_minutes=2.0))
 
 
 def test_a_run_survives_json() -> None:
@@ -56,12 +56,12 @@ def test_missing_entries_are_named() -> None:
 
 
 def test_the_usual_numbers() -> None:
-    run = default_config(DataConfig(path="x"), resolution=256)
+    run = plan_run(DataConfig(path="x"), 256)
     assert run.loop.batch == 16
     assert run.loss.r1_gamma == pytest.approx(0.0002 * 256**2 / 16)
     assert run.ema.half_life_kimg == pytest.approx(5.0)
     assert run.generator.channel_base == 16384
     assert run.optimizer.generator_lr == 0.0025
-    big = default_config(DataConfig(path="x"), resolution=1024)
+    big = plan_run(DataConfig(path="x"), 1024)
     assert (big.loop.batch, big.generator.channel_base) == (4, 32768)
     assert big.optimizer.generator_lr == 0.002

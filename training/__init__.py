@@ -6,7 +6,8 @@ Loaded when first used: the configurations alone need no torch.
 from typing import TYPE_CHECKING
 
 from stylegen.lazy import lazy_names
-from stylegen.training.config import RunConfig, default_config
+from stylegen.training.choices import Choices, plan_run
+from stylegen.training.config import RunConfig
 
 if TYPE_CHECKING:
     from stylegen.training.loop import Outcome as Outcome
@@ -22,6 +23,6 @@ _HOMES = {
     "resume": "loop",
     "train": "loop",
 }
-__all__ = ["Outcome", "RunConfig", "Status", "Trainer", "default_config", "resume", "train"]
+__all__ = ["Choices", "Outcome", "RunConfig", "Status", "Trainer", "plan_run", "resume", "train"]
 
 __getattr__ = lazy_names(__name__, _HOMES)

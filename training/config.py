@@ -1,9 +1,7 @@
-"""A training run as one typed value, and the numbers it takes where none are given.
+"""A training run as one typed value.
 
 Source: Karras et al. 2020 (StyleGAN2), section 3.1 (lazy regularisation) and 3.2 (path length),
-appendix B; Karras et al. 2020 (ADA), appendix C, for the numbers by resolution.
-
-R resolution.
+appendix B.
 """
 
 from dataclasses import dataclass, field
@@ -11,12 +9,7 @@ from typing import Literal
 
 from stylegen.data.config import DataConfig
 from stylegen.errors import InputError
-from stylegen.networks.config import (
-    DiscriminatorArchitecture,
-    DiscriminatorConfig,
-    GeneratorArchitecture,
-    GeneratorConfig,
-)
+from stylegen.networks.config import DiscriminatorConfig, GeneratorConfig
 
 Precision = Literal["auto", "fp32", "bf16"]
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -163,116 +156,3 @@ class RunConfig:
                     f"the generator's {name} is {getattr(g, name)}, the discriminator's is "
                     f"{getattr(d, name)}; they should be equal"
                 )
-
-
-def auto_batch(resolution: int) -> int:
-    """Return the usual batch of one device: 4096 // R, from 1 to 32."""
-    return max(1, min(4096 // resolution, 32))
-
-
-def auto_gamma(resolution: int, batch: int) -> float:
-    """Return the usual R1 weight: 0.0002 R^2 / batch."""
-    return 0.0002 * resolution**2 / batch
-
-
-def auto_lr(resolution: int) -> float:
-    """Return the usual learning rate: 0.0025, and 0.002 from 1024 px on."""
-    return 0.002 if resolution >= 1024 else 0.0025
-
-
-def auto_channel_base(resolution: int) -> int:
-    """Return the usual channel base: 16384, and 32768 from 512 px on."""
-    return 32768 if resolution >= 512 else 16384
-
-
-def default_config(
-    data: DataConfig,
-    *,
-    resolution: int,
-    c_dim: int = 0,
-    name: str = "run",
-    batch: int | None = None,
-    gamma: float | None = None,
-    lr: float | None = None,
-    channel_base: int | None = None,
-    channel_max: int = 512,
-    mapping_layers: int = 2,
-    z_dim: int = 512,
-    w_dim: int = 512,
-    mbstd_group_size: int = 4,
-    generator_architecture: GeneratorArchitecture = "skip",
-    discriminator_architecture: DiscriminatorArchitecture = "resnet",
-    style_mixing: float = 0.9,
-    pl_weight: float = 2.0,
-    ema_kimg: float | None = None,
-    kimg: float = 25000.0,
-    tick_kimg: float = 4.0,
-    snapshot_kimg: float = 50.0,
-    max_minutes: float | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    precision: Precision = "auto",
-    conv_clamp: float | None = None,
-) -> RunConfig:
-    """Return a run's configuration, with the usual numbers where None is given.
-
-    Args:
-        data: the images.
-        resolution: R, of the networks.
-        c_dim: number of classes; 0 is unconditional.
-        name: ends the name of the run's folder.
-        batch: images of a step; None: :func:`auto_batch`.
-        gamma: R1 weight; None: :func:`auto_gamma`.
-        lr: learning rate of both networks; None: :func:`auto_lr`.
-        channel_base: None: :func:`auto_channel_base`.
-        channel_max: most features of a layer.
-        mapping_layers: depth of the mapping network.
-        z_dim: width of z.
-        w_dim: width of w.
-        mbstd_group_size: samples over which minibatch deviations are taken.
-        generator_architecture: skip, resnet or orig.
-        discriminator_architecture: resnet, skip or orig.
-        style_mixing: probability of two latents in one image.
-        pl_weight: weight of the path length penalty.
-        ema_kimg: half life of the generator's average; None: batch * 10 / 32.
-        kimg: length.
-        tick_kimg: write statistics this often.
-        snapshot_kimg: write snapshots this often.
-        max_minutes: stop after this time; None: never.
-        seed: of everything random.
-        device: auto, cpu, cuda or cuda:N.
-        precision: auto, fp32 or bf16.
-        conv_clamp: clip activations to +-this, as low precision needs (256).
-
-    Raises:
-        InputError: a value is out of its range.
-    """
-    batch = auto_batch(resolution) if batch is None else batch
-    if not isinstance(batch, int) or batch < 1:
-        raise InputError(f"batch is {batch!r}; wanted an int of at least 1")
-    base = auto_channel_base(resolution) if channel_base is None else channel_base
-    lr = auto_lr(resolution) if lr is None else lr
-    return RunConfig(
-        name=name,
-        data=data,
-        generator=GeneratorConfig(
-            resolution=resolution, img_channels=data.channels, z_dim=z_dim, w_dim=w_dim,
-            c_dim=c_dim, mapping_layers=mapping_layers, channel_base=base,
-            channel_max=channel_max, architecture=generator_architecture, conv_clamp=conv_clamp,
-        ),
-        discriminator=DiscriminatorConfig(
-            resolution=resolution, img_channels=data.channels, c_dim=c_dim, channel_base=base,
-            channel_max=channel_max, architecture=discriminator_architecture,
-            mbstd_group_size=mbstd_group_size, conv_clamp=conv_clamp,
-        ),
-        loss=LossConfig(
-            r1_gamma=auto_gamma(resolution, batch) if gamma is None else gamma,
-            style_mixing=style_mixing, pl_weight=pl_weight,
-        ),
-        optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
-        ema=EmaConfig(half_life_kimg=batch * 10 / 32 if ema_kimg is None else ema_kimg),
-        loop=LoopConfig(
-            kimg=kimg, batch=batch, seed=seed, tick_kimg=tick_kimg, snapshot_kimg=snapshot_kimg,
-            max_minutes=max_minutes, device=device, precision=precision,
-        ),
-    )  # fmt: skip

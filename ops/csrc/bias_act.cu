@@ -14,9 +14,7 @@ struct Bias {
       : b(static_cast<const T*>(of.b)), stride(of.stride), channels(of.channels) {}
 
   __device__ acc_t<T> operator()(int64_t i) const {
-    if (b == nullptr) return acc_t<T>(0);
-    const int64_t row = divide(i, stride);
-    return load(b[row - divide(row, channels) * channels]);
+    return b == nullptr ? acc_t<T>(0) : load(b[index_along(i, stride, channels)]);
   }
 };
 

@@ -10,14 +10,15 @@
 #include <cstdint>
 
 #include "activation.h"
+#include "layout.h"
 #include "taps.h"
 
 namespace stylegen {
 
 enum class Type { float32, float16, bfloat16, float64 };
 
-// The bias (a null pointer is none) of element i is b[(i / stride) % channels]; b has the type of
-// the elements.
+// The bias (a null pointer is none) of element i is b[index_along(i, stride, channels)]; b has the
+// type of the elements.
 struct BiasOf {
   const void* b;
   int64_t stride, channels;
@@ -33,12 +34,6 @@ void bias_act_backward(Type type, const BiasAct<double>& p, const BiasOf& bias, 
 void bias_act_backward2(Type type, const BiasAct<double>& p, const BiasOf& bias, const void* ddx,
                         const void* dy, const void* ref, void* d, int64_t size,
                         cudaStream_t stream);
-
-// How the samples of a dense (N, C, H, W) tensor lie in memory.
-struct Layout {
-  int64_t batch, channels, height, width;
-  bool channels_last;
-};
 
 // f: taps (y.taps, x.taps), float64 for float64 images, else float32, scaled by the gain.
 void upfirdn2d(Type type, const void* x, const Layout& in, const void* f, const Axis& axis_y,

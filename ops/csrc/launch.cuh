@@ -72,11 +72,6 @@ void with_type(Type type, const Run& run) {
   }
 }
 
-// a / b for a >= 0, b > 0: 64-bit division is many times slower, and seldom needed.
-__device__ __forceinline__ int64_t divide(int64_t a, int64_t b) {
-  return ((a | b) >> 32) == 0 ? static_cast<uint32_t>(a) / static_cast<uint32_t>(b) : a / b;
-}
-
 template <typename Body>
 __global__ void __launch_bounds__(kThreads) each(Body body, int64_t size) {
   const int64_t step = int64_t(gridDim.x) * kThreads;

@@ -5,33 +5,6 @@
 namespace stylegen {
 namespace {
 
-struct Strides {
-  int64_t n, c, y, x;
-
-  explicit Strides(const Layout& l)
-      : n(l.channels * l.height * l.width),
-        c(l.channels_last ? 1 : l.height * l.width),
-        y(l.channels_last ? l.channels * l.width : l.width),
-        x(l.channels_last ? l.channels : 1) {}
-};
-
-// The coordinates of the sample at place i in memory.
-struct Place {
-  int64_t n, c, y, x;
-
-  __device__ Place(int64_t i, const Layout& l) {
-    const int64_t area = l.height * l.width;
-    n = divide(i, l.channels * area);
-    const int64_t rest = i - n * l.channels * area;
-    const int64_t inner_size = l.channels_last ? l.channels : area;
-    const int64_t outer = divide(rest, inner_size), inner = rest - outer * inner_size;
-    c = l.channels_last ? inner : outer;
-    const int64_t pixel = l.channels_last ? outer : inner;
-    y = divide(pixel, l.width);
-    x = pixel - y * l.width;
-  }
-};
-
 template <typename T>
 struct Sample {
   const T* x;

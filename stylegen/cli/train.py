@@ -12,8 +12,8 @@ from click.core import ParameterSource
 from stylegen.cli.options import bar
 from stylegen.data.config import DataConfig, Filter
 from stylegen.errors import InputError
-from stylegen.networks.config import DiscriminatorConfig, GeneratorConfig
-from stylegen.training.config import PRECISIONS, LoopConfig, LossConfig
+from stylegen.training.choices import Choices as Defaults
+from stylegen.training.config import PRECISIONS
 
 _ARCHITECTURES = click.Choice(["skip", "resnet", "orig"])
 _WHEN_RESUMING = (
@@ -72,7 +72,7 @@ def _resume(ctx: click.Context, folder: Path, options: dict[str, Any]) -> None:
 
 def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
     from stylegen.data import open_images
-    from stylegen.training import default_config, train
+    from stylegen.training import Choices, plan_run, train
 
     name, resolution = options.pop("name"), options.pop("resolution")
     config = DataConfig(
@@ -83,12 +83,8 @@ def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
     )
     images = open_images(config)
     config = replace(config, resolution=images.resolution)
-    run = default_config(
-        config,
-        resolution=images.resolution,
-        c_dim=images.num_classes,
-        name=name or images.name,
-        **options,
+    run = plan_run(
+        config, images.resolution, images.num_classes, name or images.name, Choices(**options)
     )
     with bar("reading", "img") as progress, training_bar() as report:
         outcome = train(run, out, report, progress)
@@ -114,7 +110,7 @@ def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
 @click.option(
     "--kimg",
     type=float,
-    default=LoopConfig.kimg,
+    default=Defaults.kimg,
     show_default=True,
     help="Length, in thousands of real images shown.",
 )
@@ -130,25 +126,29 @@ def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
 @click.option(
     "--channel-max",
     type=int,
-    default=GeneratorConfig.channel_max,
+    default=Defaults.channel_max,
     show_default=True,
     help="... and at most this many.",
 )
 @click.option(
-    "--mapping-layers", type=int, default=2, show_default=True, help="Depth of the mapping network."
+    "--mapping-layers",
+    type=int,
+    default=Defaults.mapping_layers,
+    show_default=True,
+    help="Depth of the mapping network.",
 )
-@click.option("--z-dim", type=int, default=GeneratorConfig.z_dim, show_default=True)
-@click.option("--w-dim", type=int, default=GeneratorConfig.w_dim, show_default=True)
+@click.option("--z-dim", type=int, default=Defaults.z_dim, show_default=True)
+@click.option("--w-dim", type=int, default=Defaults.w_dim, show_default=True)
 @click.option(
     "--generator-architecture",
     type=_ARCHITECTURES,
-    default=GeneratorConfig.architecture,
+    default=Defaults.generator_architecture,
     show_default=True,
 )
 @click.option(
     "--discriminator-architecture",
     type=_ARCHITECTURES,
-    default=DiscriminatorConfig.architecture,
+    default=Defaults.discriminator_architecture,
     show_default=True,
 )
 @click.option(
@@ -161,14 +161,14 @@ def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
 @click.option(
     "--style-mixing",
     type=float,
-    default=LossConfig.style_mixing,
+    default=Defaults.style_mixing,
     show_default=True,
     help="Probability of two latents in one image.",
 )
 @click.option(
     "--pl-weight",
     type=float,
-    default=LossConfig.pl_weight,
+    default=Defaults.pl_weight,
     show_default=True,
     help="Path length weight; 0 turns it off.",
 )
@@ -209,25 +209,25 @@ def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
 @click.option(
     "--tick-kimg",
     type=float,
-    default=LoopConfig.tick_kimg,
+    default=Defaults.tick_kimg,
     show_default=True,
     help="Statistics this often.",
 )
 @click.option(
     "--snapshot-kimg",
     type=float,
-    default=LoopConfig.snapshot_kimg,
+    default=Defaults.snapshot_kimg,
     show_default=True,
     help="Snapshots and sample grids this often.",
 )
-@click.option("--seed", type=int, default=LoopConfig.seed, show_default=True)
+@click.option("--seed", type=int, default=Defaults.seed, show_default=True)
 @click.option(
-    "--device", default=LoopConfig.device, show_default=True, help="auto, cpu, cuda or cuda:N."
+    "--device", default=Defaults.device, show_default=True, help="auto, cpu, cuda or cuda:N."
 )
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    default=LoopConfig.precision,
+    default=Defaults.precision,
     show_default=True,
     help="auto: bf16 where the device computes in it.",
 )

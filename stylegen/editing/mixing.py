@@ -65,17 +65,16 @@ def mix(
     class_name: str | int | None = None,
     noise: Noise = "const",
 ) -> StyleMix:
-    """Mix the styles of seeds: every row source with the chosen layers of every column source.
+    """Mix the styles of seeds: each row source with the chosen layers of each column source.
 
     Args:
         generator: from :func:`stylegen.load`.
         rows: A seeds, which give the layers that are not chosen.
         cols: B seeds, which give the chosen layers.
-        layers: layer numbers, or a text such as "0-3,7" or "coarse", "middle", "fine"; None:
-            :func:`default_layers`.
+        layers: numbers, or text such as "0-3,7" or "middle"; None: :func:`default_layers`.
         psi: truncation of the sources.
         class_name: class of all sources; see :func:`~stylegen.editing.sampling.generate`.
-        noise: see :func:`~stylegen.editing.sampling.generate`.
+        noise: likewise.
 
     Returns:
         The sources and the mixes.
@@ -83,7 +82,7 @@ def mix(
     Raises:
         InputError: there are no seeds, or no such layer or class.
     """
-    if not len(rows) or not len(cols):
+    if not (len(rows) and len(cols)):
         raise InputError("mixing needs at least one row seed and one column seed")
     chosen = _layers(layers, generator.config.num_ws)
     row_ws = seeds_to_ws(generator, rows, psi, class_name=class_name)

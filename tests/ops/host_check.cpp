@@ -4,11 +4,15 @@
 #include <cstdint>
 
 #include "activation.h"
+#include "layout.h"
 #include "taps.h"
 
 using stylegen::Act;
 using stylegen::Axis;
 using stylegen::BiasAct;
+using stylegen::Layout;
+using stylegen::Place;
+using stylegen::Strides;
 
 namespace {
 
@@ -40,20 +44,24 @@ void bias_act_backward2(int act, double alpha, double gain, double clamp, const 
   for (int64_t i = 0; i < size; ++i) d[i] = stylegen::backward2(p, ddx[i], dy[i], ref[i], b[i]);
 }
 
-// geometry: size, up, down, padding before, padding after, taps; of x, then of y. The planes are
-// contiguous; returns the number of samples written, or what would be if y is null.
+// geometry: size, up, down, padding before, padding after, taps; of x, then of y. Returns the
+// number of samples written, or what would be if y is null.
 template <typename T>
-int64_t upfirdn2d(const T* x, int64_t planes, const T* f, const int* geometry, int flip, T* y) {
+int64_t upfirdn2d(const T* x, int64_t batch, int64_t channels, int last, const T* f,
+                  const int* geometry, int flip, T* y) {
   const int *gx = geometry, *gy = geometry + 6;
   const Axis ax{gx[0], gx[1], gx[2], gx[3], gx[5]}, ay{gy[0], gy[1], gy[2], gy[3], gy[5]};
   const int64_t width = stylegen::out_size(ax, gx[4]), height = stylegen::out_size(ay, gy[4]);
   const auto load = [](T v) { return v; };
-  for (int64_t i = 0; y != nullptr && i < planes * height * width; ++i) {
-    const T* plane = x + i / (height * width) * ax.size * ay.size;
-    y[i] = stylegen::filtered_sample(plane, ax.size, 1, f, ay, ax, i / width % height, i % width,
-                                     flip != 0, load);
+  const Layout out{batch, channels, height, width, last != 0};
+  const Strides in(Layout{batch, channels, ay.size, ax.size, last != 0});
+  const int64_t size = batch * channels * height * width;
+  for (int64_t i = 0; y != nullptr && i < size; ++i) {
+    const Place at(i, out);
+    y[i] = stylegen::filtered_sample(x + at.n * in.n + at.c * in.c, in.y, in.x, f, ay, ax, at.y,
+                                     at.x, flip != 0, load);
   }
-  return planes * height * width;
+  return size;
 }
 
 }  // namespace
@@ -73,10 +81,14 @@ int64_t upfirdn2d(const T* x, int64_t planes, const T* f, const int* geometry, i
                                               const T* b, T* d, int64_t size) {                   \
     bias_act_backward2(act, alpha, gain, clamp, ddx, dy, ref, b, d, size);                        \
   }                                                                                               \
-  extern "C" int64_t upfirdn2d_##suffix(const T* x, int64_t planes, const T* f,                   \
-                                        const int* geometry, int flip, T* y) {                    \
-    return upfirdn2d(x, planes, f, geometry, flip, y);                                            \
+  extern "C" int64_t upfirdn2d_##suffix(const T* x, int64_t batch, int64_t channels, int last,    \
+                                        const T* f, const int* geometry, int flip, T* y) {        \
+    return upfirdn2d(x, batch, channels, last, f, geometry, flip, y);                             \
   }
+
+extern "C" int64_t index_along(int64_t i, int64_t stride, int64_t size) {
+  return stylegen::index_along(i, stride, size);
+}
 
 STYLEGEN_FOR(float, float32)
 STYLEGEN_FOR(double, float64)

@@ -3,8 +3,6 @@
 On the CPU this rehearses what the `gpu` tests ask of the compiled kernels.
 """
 
-import itertools
-
 import pytest
 import torch
 
@@ -71,7 +69,8 @@ def test_upfirdn2d(device, layout, dtype, geometry, flip, channels):
         lambda x: upfirdn2d(x, f.double(), impl="reference", **args), x.double(), weight.double()
     )
     assert_near(actual, expected, dtype)
-    assert all(t.is_contiguous(memory_format=layout) for t in actual[:2])
+    if size != (1, 1):  # one pixel has both layouts
+        assert all(t.is_contiguous(memory_format=layout) for t in actual[:2])
 
 
 @pytest.mark.parametrize("clamp", [None, 0.8])
@@ -135,18 +134,18 @@ def test_numerical_derivatives(device, layout, dtype):
     assert torch.autograd.gradgradcheck(run, (x, b), fast_mode=True)
 
 
-@pytest.mark.parametrize("case", list(itertools.product(["upfirdn2d", "bias_act"], [None, 1])))
-def test_current_stream_and_result_device(device, layout, dtype, case):
+@pytest.mark.parametrize("name", ["upfirdn2d", "bias_act"])
+def test_current_stream(device, layout, dtype, name):
     if device == "cpu":
         pytest.skip("streams are a matter of GPUs")
-    name, _ = case
     assert hasattr(build.cuda_kernels(), name)
+    run = {
+        "bias_act": lambda x, impl: bias_act(x, act="lrelu", impl=impl),
+        "upfirdn2d": lambda x, impl: upfirdn2d(x, None, impl=impl),
+    }[name]
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
         x = torch.randn(2, 3, 512, 512, device=device).to(dtype).to(memory_format=layout)
-        y = bias_act(x, act="lrelu", impl=device) if name == "bias_act" else upfirdn2d(x, None)
-        y = y * 2
+        y = run(x, device) * 2
     stream.synchronize()
-    z = x.cpu().double()
-    expected = bias_act(z, act="lrelu", impl="reference") if name == "bias_act" else z
-    assert_near([y], [2 * expected], dtype)
+    assert_near([y], [2 * run(x.cpu().double(), "reference")], dtype)

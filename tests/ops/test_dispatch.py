@@ -82,6 +82,16 @@ def test_other_devices_use_the_reference(caplog):
     assert "no code of its own for this device" in caplog.text
 
 
+def test_operators_compile_into_one_graph():
+    def run(x, b, f):
+        y = upfirdn2d(x, f, up=2, padding=(2, 1, 2, 1), gain=4)
+        return bias_act(y, b, act="lrelu", clamp=1)
+
+    x, b, f = torch.randn(1, 2, 4, 4), torch.randn(2), torch.rand(4, 4)
+    compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x, b, f), run(x, b, f))
+
+
 class Recorder:
     """Stands for the compiled module: keeps the arguments of each call."""
 

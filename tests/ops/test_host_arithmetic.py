@@ -31,7 +31,6 @@ def library(tmp_path_factory):
 
 
 def pointer(t):
-    assert t.is_contiguous()
     return ctypes.c_void_p(t.data_ptr())
 
 
@@ -80,23 +79,33 @@ def test_nan_stays_nan(library, act, clamp):
     assert run(library, "bias_act", act, (0.3, 1.3, clamp), x, torch.zeros(1)).isnan().all()
 
 
-GRID = [
-    (up, down, padding, flip)
-    for up, down, padding, flip in itertools.product(
-        [(1, 1), (2, 2), (3, 1), (1, 4)],
-        [(1, 1), (2, 2), (1, 3), (5, 2)],
-        [(0, 0, 0, 0), (2, 1, 2, 1), (-1, 3, 4, -2), (9, 9, 9, 9)],
-        [False, True],
+@pytest.mark.parametrize("stride", [1, 7, 2**33 + 1])
+def test_index_along_a_dimension(library, stride):
+    library.index_along.restype = ctypes.c_int64
+    for i in (0, 1, 48, 2**31 + 5, 2**32 - 1, 2**32 + 9, 2**40 + 3):
+        arguments = map(ctypes.c_int64, (i, stride, 3))
+        assert library.index_along(*arguments) == i // stride % 3
+
+
+GRID = list(
+    itertools.product(
+        [(1, 1), (2, 2), (3, 1), (1, 4)],  # up
+        [(1, 1), (2, 2), (1, 3), (5, 2)],  # down
+        [(0, 0, 0, 0), (2, 1, 2, 1), (-1, 3, 4, -2), (9, 9, 9, 9)],  # padding
+        [False, True],  # flip_filter
     )
-]
+)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("taps", [(1, 1), (4, 4), (2, 5), (6, 1)])
-def test_upfirdn2d(library, taps, dtype):
-    x, f = torch.randn(2, 3, 9, 7, dtype=dtype), torch.randn(taps, dtype=dtype)
+def test_upfirdn2d(library, taps, layout, dtype):
+    x = torch.randn(2, 3, 9, 7, dtype=dtype).to(memory_format=layout)
+    f = torch.randn(taps, dtype=dtype)
     function = getattr(library, f"upfirdn2d_{str(dtype)[6:]}")
     function.restype = ctypes.c_int64
+    place = (ctypes.c_int64(2), ctypes.c_int64(3), layout == torch.channels_last)
     for up, down, padding, flip in GRID:
         expected = upfirdn2d(x, f, up, down, padding, flip, impl="reference")
         axes = [
@@ -104,8 +113,7 @@ def test_upfirdn2d(library, taps, dtype):
             for a in (0, 1)
         ]
         geometry = (ctypes.c_int * 12)(*axes[0], *axes[1])
-        planes = ctypes.c_int64(6)
-        assert function(None, planes, None, geometry, flip, None) == expected.numel()
-        y = torch.empty_like(expected)
-        function(pointer(x), planes, pointer(f), geometry, flip, pointer(y))
+        assert function(None, *place, None, geometry, flip, None) == expected.numel()
+        y = torch.full_like(expected, torch.nan, memory_format=layout)
+        function(pointer(x), *place, pointer(f), geometry, flip, pointer(y))
         torch.testing.assert_close(y, expected, atol=5 * TOLERANCE[dtype], rtol=0)
