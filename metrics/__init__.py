@@ -3,8 +3,9 @@
 The names below are loaded when first used: naming them must not import torch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegen.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegen.metrics.config import EvaluateConfig as EvaluateConfig
@@ -36,10 +37,6 @@ _HOMES = {
     "open_network": "demo",
     "write_report": "writing",
 }
+
+__getattr__ = lazy_names(__name__, _HOMES)
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"stylegen.metrics.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'stylegen.metrics' has no attribute {name!r}")

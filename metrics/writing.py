@@ -14,7 +14,7 @@ HTML_NAME = "report.html"
 
 
 def check_folder(folder: str | Path, overwrite: bool = False) -> None:
-    """Check, before hours of work, that a report can be written to a folder; create it.
+    """Check, before hours of work, that a report can be written to a folder; leave no trace.
 
     Raises:
         InputError: it is a file, or holds another report and overwrite is False.
@@ -29,8 +29,12 @@ def check_folder(folder: str | Path, overwrite: bool = False) -> None:
             f"{folder} already holds a report ({held[0]}): name another folder, or replace it "
             "with --overwrite"
         )
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK | os.X_OK):
+    writable = os.access(folder, os.W_OK | os.X_OK)
+    for made in missing:
+        made.rmdir()
+    if not writable:
         raise InputError(f"the folder {folder} cannot be written to; name another for the report")
 
 
@@ -51,6 +55,7 @@ def write_report(report: Report, folder: str | Path, overwrite: bool = False) ->
     """
     check_folder(folder, overwrite)
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / JSON_NAME) as path:
         text = json.dumps(report.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")

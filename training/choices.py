@@ -154,17 +154,18 @@ def plan_run(
         resolution: R, of the networks.
         c_dim: number of classes; 0 is unconditional.
         name: ends the name of the run's folder.
-        choices: what the user chose; None: nothing.
+        choices: the user's; None: none.
 
     Raises:
         InputError: a value is out of its range.
     """
     choices = choices or Choices()
+    lr = auto_lr(resolution) if choices.lr is None else choices.lr
     batch = auto_batch(resolution) if choices.batch is None else choices.batch
     if not isinstance(batch, int) or batch < 1:
         raise InputError(f"batch is {batch!r}; wanted an int of at least 1")
     generator = _generator(data, resolution, c_dim, choices)
-    lr = auto_lr(resolution) if choices.lr is None else choices.lr
+    ema_kimg = batch * 10 / 32 if choices.ema_kimg is None else choices.ema_kimg
     return RunConfig(
         name=name,
         data=data,
@@ -176,8 +177,6 @@ def plan_run(
             pl_weight=choices.pl_weight,
         ),
         optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
-        ema=EmaConfig(
-            half_life_kimg=batch * 10 / 32 if choices.ema_kimg is None else choices.ema_kimg
-        ),
+        ema=EmaConfig(half_life_kimg=ema_kimg),
         loop=_loop(batch, choices),
     )

@@ -1,32 +1,17 @@
 """stylegen data: make ready sets of images."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
 import click
 
+from stylegen.cli.options import bar
 from stylegen.data.config import DataConfig, Filter
 
 
 @click.group("data")
 def data() -> None:
     """Make ready sets of images."""
-
-
-@contextmanager
-def _bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr, as a callable (done, total); silent when stderr is no terminal."""
-    from tqdm import tqdm
-
-    with tqdm(unit=unit, disable=None, leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show
 
 
 @data.command("build")
@@ -66,7 +51,7 @@ def build_command(
         background=background,
         filter=filter,
     )
-    with _bar(" images") as show:
+    with bar("building", " images") as show:
         report = build(config, dst, overwrite=overwrite, progress=show)
     classes = f", {len(report.class_names)} classes" if report.class_names else ""
     click.echo(f"{dst}: {report.count} images of {report.resolution} px{classes}")
@@ -86,6 +71,6 @@ def synth_command(dst: Path, count: int, resolution: int, seed: int, overwrite: 
     """Write the built-in set, cartoon faces with known factors, as the ready zip DST."""
     from stylegen.data.synth import write_synth
 
-    with _bar(" faces") as show:
+    with bar("drawing", " faces") as show:
         write_synth(dst, count, resolution, seed, overwrite=overwrite, progress=show)
     click.echo(f"{dst}: {count} faces of {resolution} px, seed {seed}")

@@ -3,8 +3,9 @@
 The names below are loaded when first used: naming them must not import torch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegen.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegen.perceptual.base import FeatureNetwork as FeatureNetwork
@@ -21,8 +22,4 @@ _HOMES = {
     "open_features": "stylegen.perceptual.opening",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'stylegen.perceptual' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOMES)
