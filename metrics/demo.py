@@ -4,6 +4,7 @@ Fitting needs the built-in faces and the network's shape, which know nothing of 
 they meet.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,8 @@ def demo_weights(
     Raises:
         OSError: the folder cannot be written.
     """
-    digest = recipe_digest(f"{FACTORS} {PRIMARY} {faces} {_SEED} {epochs}")
+    drawn = hashlib.sha256(synth_images(8, SIDE_PX, _SEED)[0].numpy().tobytes()).hexdigest()
+    digest = recipe_digest(f"{FACTORS} {PRIMARY} {faces} {_SEED} {epochs} {drawn}")
     path = (folder or cache_dir()) / f"demo-features-{digest}.safetensors"
     if not path.is_file():
         log.info("fitting the demo feature network, to be kept at %s", path)

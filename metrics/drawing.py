@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from stylegen.devices import full_float32, seeded
 from stylegen.errors import InputError
 from stylegen.images import to_uint8
+from stylegen.latents import one_hot
 from stylegen.metrics.extraction import extract
 from stylegen.metrics.frechet import distance_of_moments
 from stylegen.metrics.moments import Moments
@@ -32,14 +33,6 @@ def device_of(generator: Generator) -> torch.device:
 
 
 @contextlib.contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's random state within the block and restore it behind."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-@contextlib.contextmanager
 def evaluating(module: torch.nn.Module) -> Iterator[None]:
     """Put a module in evaluation mode within the block and restore each part's mode behind."""
     before = [(part, part.training) for part in module.modules()]
@@ -51,14 +44,8 @@ def evaluating(module: torch.nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def one_hot(classes: Tensor, generator: Generator) -> Tensor | None:
-    """Return classes (N,) int64 as the generator takes them: (N, K) float32, or None."""
-    if generator.config.c_dim == 0:
-        return None
-    return F.one_hot(classes, generator.config.c_dim).float().to(device_of(generator))
-
-
 @torch.inference_mode()
+@full_float32()
 def draw(
     generator: Generator,
     z: Tensor,
@@ -72,7 +59,9 @@ def draw(
         InputError: the network gives numbers that are not finite.
     """
     latents = z.to(device_of(generator)) if generator.config.z_dim else None
-    images = generator(latents, one_hot(classes, generator), psi=psi, noise=noise)
+    c = one_hot(classes, generator.config.c_dim)
+    c = None if c is None else c.to(device_of(generator))
+    images = generator(latents, c, psi=psi, noise=noise)
     if not bool(torch.isfinite(images).all()):
         raise InputError(
             "the network draws images with NaN or infinite pixels: its training has diverged; "

@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 
-from stylegen.devices import choose_device
+from stylegen.devices import choose_device, seeded
 from stylegen.errors import InputError
 from stylegen.metrics.config import EvaluateConfig, wanted_metrics
 from stylegen.metrics.demo import open_network
-from stylegen.metrics.drawing import seeded
 from stylegen.metrics.extraction import Extracted, extract
 from stylegen.metrics.frechet import distance_of_moments
 from stylegen.metrics.report import Metric, Report, environment, now
@@ -85,12 +84,12 @@ def _measure(
     wanted: tuple[str, ...],
     network: FeatureNetwork,
     a: Extracted,
-    against: Extracted,
+    against: Extracted | None,
     splits: int,
 ) -> dict[str, Metric]:
     known = network.name == "inception"
     metrics = {}
-    if "fid" in wanted:
+    if "fid" in wanted and against is not None:
         metrics["fid" if known else f"fd_{network.name}"] = _frechet(network, a, against)
     if "is" in wanted:
         metrics["is" if known else f"is_{network.name}"] = _score(network, a, splits)
@@ -181,12 +180,14 @@ def _report(
         network = open_network(config.features, config.weights, device, fitting)
     found = {}
     for name, path in (("a", config.a), ("against", config.against)):
+        if name == "against" and "fid" not in wanted:
+            continue
         logits = name == "a" and "is" in wanted
         with clock.stage(f"extract {name}"):
             found[name] = _extract(sides[name], network, config, device, logits, stage(path))
     with clock.stage("measure"):
-        metrics = _measure(wanted, network, found["a"], found["against"], config.splits)
-    counts = {name: extracted.count for name, extracted in found.items()}
+        metrics = _measure(wanted, network, found["a"], found.get("against"), config.splits)
+    counts = {name: found[name].count if name in found else 0 for name in sides}
     return Report(
         metrics=metrics,
         protocol=_protocol(config, sides),

@@ -3,13 +3,13 @@
 N images, C channels, D feature width, K classes.
 """
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from stylegen.devices import full_float32
 from stylegen.errors import InputError
 from stylegen.metrics.moments import Moments
 from stylegen.perceptual import FeatureNetwork
@@ -39,17 +39,6 @@ def _require_logits(logits: Tensor | None, network: FeatureNetwork) -> Tensor:
     if logits is None:
         raise InputError(f"the feature network {network.name} gives no class logits")
     return logits.float().cpu()
-
-
-@contextlib.contextmanager
-def full_float32() -> Iterator[None]:
-    """Forbid TensorFloat-32 in convolutions and matrix products within the block."""
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
 
 
 @torch.inference_mode()

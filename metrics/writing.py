@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from stylegen.errors import InputError
-from stylegen.images import atomic_path
+from stylegen.files import atomic_path
 from stylegen.metrics.page import render
 from stylegen.metrics.report import Report
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegen.errors import InputError
-from stylegen.ops.dispatch import Impl
+from stylegen.ops.dispatch import Impl, use_reference
 from stylegen.ops.resampled_conv2d import conv2d_up
 
 _EPS = 1e-8
@@ -61,7 +61,8 @@ def _convolve(
     return conv2d_up(x, weight, f, up=up, padding=padding, impl=impl)
 
 
-def _check(x: Tensor, weight: Tensor, styles: Tensor) -> None:
+def _check(x: Tensor, weight: Tensor, styles: Tensor, impl: Impl) -> None:
+    use_reference("modulated_conv2d", impl, x)  # refuses what cannot run
     fits = x.ndim == weight.ndim == 4 and x.shape[1] == weight.shape[1]
     if not fits or styles.shape != x.shape[:2]:
         raise InputError(
@@ -100,9 +101,9 @@ def modulated_conv2d(
         (N, O, H * up, W * up) for the default padding, dtype of ``x``.
 
     Raises:
-        InputError: the shapes do not fit.
+        InputError: the shapes do not fit, or ``impl`` is not for this device.
     """
-    _check(x, weight, styles)
+    _check(x, weight, styles, impl)
     if x.dtype == torch.float16 and demodulate:
         weight, styles = _normalized(weight, styles)
     if flip_weight is not None and flip_weight != (up == 1):

@@ -106,7 +106,7 @@ def find_toolkit() -> Toolkit:
             return Toolkit(home=home, version=version[1], origin=origin)
     raise RuntimeError(
         f"no compiler for CUDA {wanted.split('.')[0]}: {'; '.join(refused)}. Set CUDA_HOME, or "
-        "pip install 'stylegen[cuda]'"
+        "pip install nvidia-cuda-nvcc"
     )
 
 

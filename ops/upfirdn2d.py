@@ -124,7 +124,8 @@ def _op(
     if (kernels := kernels_for("upfirdn2d", x)) is not None:
         y: Tensor = kernels.upfirdn2d(x, f, list(up), list(down), list(padding), flip_filter, gain)
         return y
-    return _plain(x, f, up, down, padding, flip_filter, gain)
+    y = _plain(x, f, up, down, padding, flip_filter, gain)
+    return y.contiguous(memory_format=_layout(x))
 
 
 @_op.register_fake

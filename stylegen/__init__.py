@@ -6,14 +6,14 @@ The names below are loaded when first used, so that ``import stylegen`` costs no
 from typing import TYPE_CHECKING
 
 from stylegen.lazy import lazy_names
+from stylegen.version import __version__
 
 if TYPE_CHECKING:
     from stylegen.checkpoints import load as load
     from stylegen.editing import generate as generate
     from stylegen.editing import mix as mix
 
-__version__ = "0.1.0"
-__all__ = ["generate", "load", "mix"]
+__all__ = ["__version__", "generate", "load", "mix"]
 
 _HOMES = {
     "generate": "stylegen.editing",

@@ -39,7 +39,8 @@ def _read(annotation: Any, value: Any, where: str) -> Any:
     if origin is dict and isinstance(value, dict):
         return value
     if origin is tuple and isinstance(value, list | tuple):
-        return tuple(value)
+        element = typing.get_args(annotation)[0]
+        return tuple(_read(element, v, f"{where}[{i}]") for i, v in enumerate(value))
     if origin is float and type(value) is int:
         return float(value)
     if not isinstance(origin, type) or type(value) is not origin:

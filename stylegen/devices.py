@@ -1,8 +1,14 @@
-"""Which device trains, and in which type it computes best."""
+"""Which device computes, in which type it computes best, and in which state it does so."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 
 from stylegen.errors import InputError
+
+_WANTED = "wanted auto, cpu, cuda, cuda:N or mps"
 
 
 def choose_device(name: str) -> torch.device:
@@ -16,12 +22,12 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise InputError(f"device is {name!r}; wanted auto, cpu, cuda or cuda:N") from error
-    if device.type == "cuda" and (
-        not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()
-    ):
-        found = torch.cuda.device_count() if torch.cuda.is_available() else "no"
-        raise InputError(f"device is {name!r}, but torch finds {found} CUDA devices here")
+        raise InputError(f"device is {name!r}; {_WANTED}") from error
+    if device.type not in ("cpu", "cuda", "mps") or (device.type == "cpu" and device.index):
+        raise InputError(f"device is {name!r}; {_WANTED}")
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= found:
+        raise InputError(f"device is {name!r}, but torch finds {found or 'no'} CUDA devices here")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("device is 'mps', but torch finds none here")
     return device
@@ -42,3 +48,33 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "bf16" or (name == "auto" and has_bfloat16(device)):
         return torch.bfloat16
     return torch.float32
+
+
+@contextlib.contextmanager
+def full_float32() -> Iterator[None]:
+    """Compute float32 convolutions and matrix products in float32 within the block.
+
+    GPUs otherwise round convolutions' inputs to TensorFloat-32, with 10 bits of mantissa.
+    """
+    backends: Any = torch.backends
+    settings = (backends.cudnn.conv, backends.cuda.matmul)
+    before = [setting.fp32_precision for setting in settings]
+    for setting in settings:
+        setting.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for setting, value in zip(settings, before, strict=True):
+            setting.fp32_precision = value
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the random state of the CPU and of ``device`` within the block; restore it behind."""
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield

@@ -64,7 +64,12 @@ def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Tensor:
 
     Returns:
         (N, Z) float32 on the CPU; row s is ``numpy.random.RandomState(s).randn(1, Z)``.
+
+    Raises:
+        InputError: a seed is out of range.
     """
+    if wrong := [seed for seed in seeds if not 0 <= seed <= _MAX_SEED]:
+        raise InputError(f"seeds: {wrong[0]} is not from 0 to {_MAX_SEED}")
     rows = [np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]
     return torch.from_numpy(np.concatenate(rows).astype(np.float32))
 

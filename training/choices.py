@@ -41,7 +41,7 @@ class Choices:
         mbstd_group_size: samples over which minibatch deviations are taken.
         generator_architecture: skip, resnet or orig.
         discriminator_architecture: resnet, skip or orig.
-        conv_clamp: clip activations to +-this, as low precision needs (256).
+        conv_clamp: clip activations to +-this; float16 needs 256, bfloat16 nothing.
         style_mixing: probability of two latents in one image.
         pl_weight: weight of the path length penalty; 0 turns it off.
         ema_kimg: half life of the generator's average; None: batch * 10 / 32.
@@ -80,7 +80,7 @@ class Choices:
 
 def auto_batch(resolution: int) -> int:
     """Return the usual batch of one device: 4096 // R, from 1 to 32."""
-    return max(1, min(4096 // resolution, 32))
+    return max(1, min(4096 // max(resolution, 1), 32))
 
 
 def auto_gamma(resolution: int, batch: int) -> float:
@@ -161,10 +161,10 @@ def plan_run(
     """
     choices = choices or Choices()
     lr = auto_lr(resolution) if choices.lr is None else choices.lr
+    generator = _generator(data, resolution, c_dim, choices)
     batch = auto_batch(resolution) if choices.batch is None else choices.batch
     if not isinstance(batch, int) or batch < 1:
         raise InputError(f"batch is {batch!r}; wanted an int of at least 1")
-    generator = _generator(data, resolution, c_dim, choices)
     ema_kimg = batch * 10 / 32 if choices.ema_kimg is None else choices.ema_kimg
     return RunConfig(
         name=name,

@@ -8,6 +8,7 @@ N batch, C channels, R resolution.
 """
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -50,6 +51,10 @@ def mirror_half(images: Tensor) -> Tensor:
     """Mirror each image left to right with probability 1/2; (N, C, R, R)."""
     chosen = torch.rand(len(images), 1, 1, 1) < 0.5
     return torch.where(chosen.to(images.device), images.flip(3), images)
+
+
+def _leave_interrupts_to_the_parent(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Feed:
@@ -103,6 +108,8 @@ class Feed:
             sampler=order,
             batch_size=self.batch,
             num_workers=workers,
+            worker_init_fn=_leave_interrupts_to_the_parent,
+            generator=torch.Generator(),
             pin_memory=self.device.type == "cuda",
         )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from stylegen import configs
 from stylegen.checkpoints import SUFFIX
 from stylegen.errors import InputError
-from stylegen.images import atomic_path
+from stylegen.files import atomic_path
 from stylegen.training.config import RunConfig
 
 STATE_NAME = f"training-state{SUFFIX}"
@@ -30,10 +30,12 @@ class RunFolder:
         self.stats = self.path / "stats.jsonl"
         self.reals = self.path / "reals.png"
         self.state = self.path / STATE_NAME
+        self.skipped = self.path / "skipped.json"
 
     def fakes(self, kimg: float) -> Path:
-        """Return the sample grid at a moment of training."""
-        return self.path / f"fakes{int(kimg):06d}.png"
+        """Return a free name for the sample grid at a moment of training."""
+        path = self.path / f"fakes{int(kimg):06d}.png"
+        return path.with_name(f"fakes{kimg:010.3f}.png") if path.exists() else path
 
     def snapshot(self, kimg: float) -> Path:
         """Return a free name for the snapshot at a moment of training."""
@@ -53,6 +55,12 @@ class RunFolder:
         """Write config.json, atomically."""
         with atomic_path(self.config) as temporary:
             temporary.write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
+
+    def write_skipped(self, skipped: list[tuple[str, str]]) -> None:
+        """Write skipped.json: name and reason of each image file that could not be read."""
+        values = [{"name": name, "reason": reason} for name, reason in skipped]
+        with atomic_path(self.skipped) as temporary:
+            temporary.write_text(json.dumps(values, indent=1) + "\n")
 
     def read_config(self) -> RunConfig:
         """Read config.json.

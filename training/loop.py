@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 from stylegen.data import open_images
 from stylegen.data.threads import Progress
-from stylegen.devices import choose_device
+from stylegen.devices import choose_device, full_float32
 from stylegen.errors import InputError
 from stylegen.training.config import RunConfig
 from stylegen.training.folder import RunFolder, new_run_folder
 from stylegen.training.interrupts import stop_requests
 from stylegen.training.run import Run
 
+CHANGEABLE = frozenset(("kimg", "tick_kimg", "snapshot_kimg", "max_minutes", "device", "precision"))
 Reason = Literal["finished", "interrupted", "out of time"]
 
 
@@ -85,7 +86,8 @@ def _loop(run: Run, report: Report | None) -> Reason:
 
 
 def _run(run: Run, report: Report | None) -> Outcome:
-    reason = _loop(run, report)
+    with full_float32():
+        reason = _loop(run, report)
     run.finish()
     assert run.snapshot_path is not None
     return Outcome(folder=run.folder.path, snapshot=run.snapshot_path, kimg=run.kimg, reason=reason)
@@ -139,7 +141,7 @@ def resume(
         path: the run's folder.
         report: told after each step.
         progress: told (files decoded, files in all) while the images are read.
-        changes: fields of :class:`~stylegen.training.config.LoopConfig` to change, such as kimg.
+        changes: what may differ from now on: see ``CHANGEABLE``.
 
     Returns:
         Where the run lies and how it ended.
@@ -148,6 +150,8 @@ def resume(
         InputError: the folder is no run, its state is damaged, or the images are gone.
         OSError: a file cannot be written.
     """
+    if fixed := sorted(set(changes) - CHANGEABLE):
+        raise InputError(f"{', '.join(fixed)} cannot change when a run is resumed")
     folder = RunFolder(path)
     config = folder.read_config()
     config = dataclasses.replace(config, loop=dataclasses.replace(config.loop, **changes))

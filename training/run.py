@@ -1,6 +1,5 @@
 """A run in progress: its networks, images and writers, and what is due after each step."""
 
-import importlib.metadata
 import logging
 import time
 from typing import Any
@@ -19,9 +18,10 @@ from stylegen.training.config import RunConfig
 from stylegen.training.feed import Feed
 from stylegen.training.folder import RunFolder
 from stylegen.training.grids import grid_shape, sample_grid
-from stylegen.training.state import load_state, save_state
+from stylegen.training.state import images_shown, load_state, save_state
 from stylegen.training.statistics import Means, StatisticsWriter, peak_memory_mib
 from stylegen.training.step import Trainer
+from stylegen.version import __version__
 
 _log = logging.getLogger(__name__)
 
@@ -73,23 +73,29 @@ class Run:
         progress: Progress | None,
     ) -> None:
         self.config, self.folder, self.images = config, folder, images
-        self.trainer = build_trainer(config, images.labels)
         self.data_digest = images.digest
+        shown = images_shown(folder.state) if resume else 0
+        loop, device = config.loop, choose_device(config.loop.device)
+        self.feed = Feed(images, loop.batch, loop.seed, shown, config.data.xflip, device, progress)
+        self._tell_skipped()
+        self.trainer = build_trainer(config, self.feed.labels)
         if resume:
             header = load_state(folder.state, self.trainer)
             if header.get("data_digest") != self.data_digest:
                 _log.warning("the images have changed since this run began")
-        loop = config.loop
-        shown = self.trainer.images_shown
-        self.feed = Feed(
-            images, loop.batch, loop.seed, shown, config.data.xflip, self.trainer.device, progress
-        )
         self.means, self.last_means = Means(), dict[str, float]()
         self.writer = StatisticsWriter(folder.path)
         self.begin = self.tick_begin = time.perf_counter()
         self.tick_images = shown
         self.snapshot_images = shown
         self.snapshot_path = folder.snapshots()[-1] if resume and folder.snapshots() else None
+
+    def _tell_skipped(self) -> None:
+        if skipped := self.images.skipped:
+            self.folder.write_skipped(skipped)
+            (name, reason), count = skipped[0], len(skipped)
+            text = "%d files cannot be read and are left out, such as %s (%s); all are in %s"
+            _log.warning(text, count, name, reason, self.folder.skipped)
 
     @property
     def kimg(self) -> float:
@@ -104,7 +110,8 @@ class Run:
         save_image(make_grid(pixels, columns), self.folder.reals)
 
     def write_snapshot(self) -> None:
-        """Write a snapshot, the state and a sample grid."""
+        """Write a snapshot, the state and a sample grid; ticks do not count the time it takes."""
+        begin = time.perf_counter()
         average = self.trainer.average.network
         assert isinstance(average, Generator)
         info = SnapshotInfo(
@@ -121,6 +128,7 @@ class Run:
         save_image(grid, self.folder.fakes(self.kimg))
         self.writer.image("fakes", grid, self.trainer.images_shown)
         self.snapshot_images = self.trainer.images_shown
+        self.tick_begin += time.perf_counter() - begin
 
     def _provenance(self) -> dict[str, Any]:
         data = self.config.data
@@ -133,15 +141,15 @@ class Run:
             "data_background": data.background,
             "xflip": data.xflip,
             "seed": self.config.loop.seed,
-            "stylegen": importlib.metadata.version("stylegen"),
+            "stylegen": __version__,
             "torch": torch.__version__,
         }
 
     def write_tick(self) -> None:
         """Write the means since the last tick."""
+        self.last_means = self.means.take()  # waits for the device
         now = time.perf_counter()
         seconds = now - self.tick_begin
-        self.last_means = self.means.take()
         shown = self.trainer.images_shown
         self.last_means["img_per_sec"] = (shown - self.tick_images) / seconds
         self.writer.write(

@@ -34,10 +34,10 @@ def _optimizers(trainer: Trainer) -> dict[str, tuple[torch.optim.Adam, nn.Module
     }
 
 
-def _random_state() -> dict[str, Tensor]:
+def _random_state(device: torch.device) -> dict[str, Tensor]:
     state = {"random.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["random.cuda"] = torch.cuda.get_rng_state()
+    if device.type == "cuda":
+        state["random.cuda"] = torch.cuda.get_rng_state(device)
     return state
 
 
@@ -52,7 +52,7 @@ def save_state(path: Path, trainer: Trainer, header: dict[str, Any]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    tensors = {"pl_mean": trainer.pl_mean, **_random_state()}
+    tensors = {"pl_mean": trainer.pl_mean, **_random_state(trainer.device)}
     for prefix, module in _modules(trainer).items():
         tensors |= {f"{prefix}.{k}": v for k, v in module.state_dict().items()}
     for prefix, (optimizer, module) in _optimizers(trainer).items():
@@ -68,13 +68,27 @@ def _load_adam(
     optimizer: torch.optim.Adam, module: nn.Module, tensors: dict[str, Tensor], prefix: str
 ) -> None:
     for name, p in module.named_parameters():
-        if f"{prefix}.step.{name}" in tensors:
+        if all(f"{prefix}.{key}.{name}" in tensors for key in _ADAM):
             step, first, second = (tensors[f"{prefix}.{key}.{name}"] for key in _ADAM)
             optimizer.state[p] = {
                 "step": step.to(p.device),
                 "exp_avg": torch.empty_like(p).copy_(first),
                 "exp_avg_sq": torch.empty_like(p).copy_(second),
             }
+
+
+def images_shown(path: Path) -> int:
+    """Return how many images a run had shown when its state was written.
+
+    Raises:
+        InputError: the file is missing, damaged, or of another kind.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is missing: the run stopped before its first save; begin anew")
+    shown = read_header(path, KIND).get("images_shown")
+    if not isinstance(shown, int):
+        raise InputError(f"{path} is not a whole training state")
+    return shown
 
 
 @torch.no_grad()
@@ -91,6 +105,8 @@ def load_state(path: Path, trainer: Trainer) -> dict[str, Any]:
     if header.get("version") != VERSION:
         raise InputError(f"{path} has format version {header.get('version')!r}, not {VERSION}")
     tensors = read_tensors(path)
+    if not {"pl_mean", "random.cpu", "steps", "images_shown"} <= {*tensors, *header}:
+        raise InputError(f"{path} is not a whole training state")
     for prefix, module in _modules(trainer).items():
         own = {
             k.removeprefix(f"{prefix}."): v
@@ -103,6 +119,6 @@ def load_state(path: Path, trainer: Trainer) -> dict[str, Any]:
     trainer.pl_mean.copy_(tensors["pl_mean"])
     trainer.steps, trainer.images_shown = header["steps"], header["images_shown"]
     torch.set_rng_state(tensors["random.cpu"])
-    if torch.cuda.is_available() and "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"])
+    if trainer.device.type == "cuda" and "random.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random.cuda"], trainer.device)
     return header

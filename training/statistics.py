@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -84,4 +85,5 @@ def peak_memory_mib(device: torch.device) -> float:
         import resource
     except ImportError:  # Windows
         return math.nan
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB elsewhere

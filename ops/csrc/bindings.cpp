@@ -3,6 +3,7 @@
 // Arguments are those of ops/bias_act.py and ops/upfirdn2d.py: a negative clamp is none, pairs are
 // (x, y), padding is (x0, x1, y0, y1).
 
+#include <algorithm>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>

@@ -5,7 +5,6 @@ it with the suffix .json is for people to read and is never read back.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from stylegen.errors import InputError
+from stylegen.files import atomic_path
 
 SUFFIX = ".safetensors"
 _KEY = "stylegen"
@@ -37,19 +37,13 @@ def write_tensors(
     path = Path(path)
     flat = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     text = json.dumps(header, indent=1)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    readable = temporary.with_suffix(".json")
-    try:
-        save_file(flat, temporary, metadata={_KEY: text})
+    with atomic_path(path.with_suffix(".json")) as readable, atomic_path(path) as temporary:
         readable.write_text(text + "\n")
+        try:
+            save_file(flat, temporary, metadata={_KEY: text})
+        except SafetensorError as error:
+            raise OSError(f"{path} could not be written: {error}") from error
         shutil.copymode(readable, temporary)  # save_file allows the owner alone
-        os.replace(temporary, path)
-        os.replace(readable, path.with_suffix(".json"))
-    except SafetensorError as error:
-        raise OSError(f"{path} could not be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-        readable.unlink(missing_ok=True)
 
 
 def _open(path: str | Path) -> Any:
@@ -80,7 +74,10 @@ def read_header(path: str | Path, kind: str | None = None) -> dict[str, Any]:
         text = (file.metadata() or {}).get(_KEY)
     if text is None:
         raise InputError(f"{path} holds tensors of another program; wanted a stylegen snapshot")
-    header = json.loads(text)
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} has a damaged header: {error}") from error
     if not isinstance(header, dict) or (kind is not None and header.get("kind") != kind):
         found = header.get("kind") if isinstance(header, dict) else None
         raise InputError(f"{path} is a {found!r} file; wanted a {kind!r} file")

@@ -23,6 +23,10 @@ def _list(title: str, names: list[str]) -> str:
     return f"; {title}: {', '.join(names[:_SHOWN])}{more}"
 
 
+def _tensor(value: Tensor | NDArray[np.generic]) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.from_numpy(np.array(value))
+
+
 def load_strictly(
     network: nn.Module, state: Mapping[str, Tensor | NDArray[np.generic]], what: str
 ) -> None:
@@ -37,7 +41,7 @@ def load_strictly(
         InputError: names are missing or unexpected, or shapes differ; all are listed.
     """
     wanted = network.state_dict()
-    given = {name: torch.as_tensor(value) for name, value in state.items()}
+    given = {name: _tensor(value) for name, value in state.items()}
     missing = sorted(set(wanted) - set(given))
     unexpected = sorted(set(given) - set(wanted))
     misshapen = [

@@ -92,7 +92,8 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Generator:
     generator = generator.to_empty(device="cpu")
     load_strictly(generator, read_tensors(path, "G_ema."), str(path))
     generator.class_names = info.class_names
-    return generator.eval().requires_grad_(False).to(device)
+    generator = generator.eval().requires_grad_(False)
+    return generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def load_discriminator(path: str | Path, device: str | torch.device = "cpu") -> Discriminator:

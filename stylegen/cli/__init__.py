@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from stylegen import __version__
 from stylegen.cli.data import data
 from stylegen.cli.demo import demo
 from stylegen.cli.evaluate import evaluate
@@ -17,6 +16,7 @@ from stylegen.cli.generate import generate
 from stylegen.cli.mix import mix
 from stylegen.cli.train import train
 from stylegen.errors import InputError
+from stylegen.version import __version__
 
 
 class BadInput(click.ClickException):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from stylegen.errors import InputError
+
 RESOLUTION = 32
 FACES = 5000
 TRAINING = (
@@ -56,10 +58,20 @@ def _newest_snapshot(runs: Path) -> Path:
     default="",
     help='Further options of "stylegen train", in one text, such as "--kimg 2".',
 )
-@click.option("--samples", default=2000, show_default=True, help="Images drawn for the evaluation.")
+@click.option(
+    "--samples",
+    type=click.IntRange(10),
+    default=2000,
+    show_default=True,
+    help="Images drawn for the evaluation.",
+)
 @click.pass_context
 def demo(ctx: click.Context, out: Path, train_options: str, samples: int) -> None:
     """Train on built-in cartoon faces, draw, mix and evaluate; under ten minutes on two cores."""
+    try:
+        shlex.split(train_options)
+    except ValueError as error:
+        raise InputError(f"--train-options {train_options!r} cannot be read: {error}") from error
     out = _free(out)
     folder = shlex.quote(str(out))
     out.mkdir(parents=True)

@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 from stylegen.cli.options import (
+    bar,
     class_option,
     device_option,
     load_network,
-    make_folder,
     network_option,
+    new_folder,
     noise_option,
     overwrite_option,
     parse_grid,
@@ -43,7 +44,10 @@ def generate(
 
     A seed gives the same latent as in the official StyleGAN2 tools.
     """
+    import torch
+
     from stylegen.editing import generate as draw
+    from stylegen.editing.sampling import GROUP
     from stylegen.images import make_grid, save_image
     from stylegen.latents import parse_seeds
 
@@ -53,10 +57,14 @@ def generate(
     sheet = [] if shape is None else [out / "grid.png"]
     refuse_existing(paths + sheet, overwrite)
     generator = load_network(network, device)
-    images = draw(generator, numbers, **options)
-    make_folder(out)
-    for image, path in zip(images, paths, strict=True):
-        save_image(image, path)
+    kept = []
+    with new_folder(out), bar("drawing", "img") as progress:
+        for i in range(0, len(numbers), GROUP):
+            images = draw(generator, numbers[i : i + GROUP], **options)
+            for image, path in zip(images, paths[i : i + GROUP], strict=True):
+                save_image(image, path)
+            kept += [images] if shape else []
+            progress(i + len(images), len(numbers))
     if shape is not None:
-        save_image(make_grid(images, shape[0]), out / "grid.png")
-    click.echo(f"{out}: {len(images)} images" + (", grid.png" if shape else ""))
+        save_image(make_grid(torch.cat(kept), shape[0]), out / "grid.png")
+    click.echo(f"{out}: {len(numbers)} images" + (", grid.png" if shape else ""))

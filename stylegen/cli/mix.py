@@ -9,8 +9,8 @@ from stylegen.cli.options import (
     class_option,
     device_option,
     load_network,
-    make_folder,
     network_option,
+    new_folder,
     noise_option,
     overwrite_option,
     psi_option,
@@ -54,7 +54,7 @@ def mix(
     The sources stand at the left and top edges of the grid.
     """
     from stylegen.editing import mix as mix_styles
-    from stylegen.images import save_image
+    from stylegen.images import check_image_name, save_image
     from stylegen.latents import parse_seeds
 
     row_seeds, col_seeds = parse_seeds(rows), parse_seeds(cols)
@@ -66,10 +66,12 @@ def mix(
     }  # fmt: skip
     grid = out if single else out / "grid.png"
     refuse_existing([grid, *pairs], overwrite)
-    mixed = mix_styles(load_network(network, device), row_seeds, col_seeds, styles, **options)
-    make_folder(grid.parent)
-    save_image(mixed.grid(), grid)
-    for path, (i, j) in pairs.items():
-        save_image(mixed.mixed[i, j], path)
+    check_image_name(grid)
+    generator = load_network(network, device)
+    with new_folder(grid.parent):
+        mixed = mix_styles(generator, row_seeds, col_seeds, styles, **options)
+        save_image(mixed.grid(), grid)
+        for path, (i, j) in pairs.items():
+            save_image(mixed.mixed[i, j], path)
     layers = ",".join(str(i) for i in mixed.layers)
     click.echo(f"{grid}: {len(row_seeds)} x {len(col_seeds)} mixes, layers {layers} of the columns")

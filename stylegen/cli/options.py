@@ -71,8 +71,9 @@ def refuse_existing(paths: list[Path], overwrite: bool) -> None:
             raise InputError(f"{path} exists already; --overwrite replaces it")
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder for output.
+@contextmanager
+def new_folder(path: Path) -> Iterator[None]:
+    """Make a folder for output, before the work; take it away again if the work fails at once.
 
     Raises:
         InputError: there is a file of that name.
@@ -80,7 +81,15 @@ def make_folder(path: Path) -> None:
     """
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is a file; wanted a folder")
+    missing = [p for p in (path, *path.parents) if not p.exists()]
     path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for made in missing:
+            if not any(made.iterdir()):
+                made.rmdir()
+        raise
 
 
 @contextmanager

@@ -16,9 +16,6 @@ from stylegen.training.choices import Choices as Defaults
 from stylegen.training.config import PRECISIONS
 
 _ARCHITECTURES = click.Choice(["skip", "resnet", "orig"])
-_WHEN_RESUMING = (
-    "kimg", "tick_kimg", "snapshot_kimg", "max_minutes", "device", "precision",
-)  # fmt: skip
 _DATA = ("channels", "background", "filter", "xflip")
 
 
@@ -59,9 +56,10 @@ def _given(ctx: click.Context) -> set[str]:
 
 def _resume(ctx: click.Context, folder: Path, options: dict[str, Any]) -> None:
     from stylegen.training import resume
+    from stylegen.training.loop import CHANGEABLE
 
-    given = _given(ctx) - {"resume", "out"}
-    if fixed := sorted(given - set(_WHEN_RESUMING)):
+    given = _given(ctx) - {"resume"}
+    if fixed := sorted(given - CHANGEABLE):
         flags = ", ".join("--" + name.replace("_", "-") for name in fixed)
         raise InputError(f"{flags} cannot change when a run is resumed; leave it out")
     changes = {name: options[name] for name in given}
@@ -118,6 +116,7 @@ def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
 @click.option("--batch", type=int, help="Images of a step.  [default: 4096 / resolution, up to 32]")
 @click.option("--gamma", type=float, help="R1 weight.  [default: 0.0002 resolution^2 / batch]")
 @click.option("--lr", type=float, help="Learning rate.  [default: 0.0025; 0.002 from 1024 px]")
+@click.option("--conv-clamp", type=float, help="Clip activations to +- this.  [default: do not]")
 @click.option(
     "--channel-base",
     type=int,

@@ -16,7 +16,7 @@ from PIL import Image
 
 from stylegen.data.sources import METADATA
 from stylegen.errors import InputError
-from stylegen.images import atomic_path
+from stylegen.files import atomic_path
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 

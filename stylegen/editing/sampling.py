@@ -12,17 +12,18 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from stylegen.devices import full_float32, seeded
 from stylegen.errors import InputError
 from stylegen.images import to_uint8
 from stylegen.latents import class_index, one_hot, seeds_to_z
 from stylegen.networks import Generator, Noise
 
-_GROUP = 8
+GROUP = 8
 
 
 def group_size(device: torch.device, noise: Noise) -> int:
     """Return how many images are computed together."""
-    return 1 if device.type == "cpu" or noise == "random" else _GROUP
+    return 1 if device.type == "cpu" or noise == "random" else GROUP
 
 
 def _groups(rows: Tensor, size: int) -> Iterator[tuple[int, Tensor]]:
@@ -34,6 +35,7 @@ def _groups(rows: Tensor, size: int) -> Iterator[tuple[int, Tensor]]:
 
 
 @torch.no_grad()
+@full_float32()
 def seeds_to_ws(
     generator: Generator,
     seeds: Sequence[int],
@@ -48,8 +50,8 @@ def seeds_to_ws(
         seeds: N of them.
         psi: truncation.
         cutoff: number of layers that it acts on; None: all.
-        class_name: class of all, by name or number; None: for conditional networks, drawn
-            by each seed.
+        class_name: class of all, by name or number; None: for conditional networks, each
+            seed modulo the number of classes.
 
     Returns:
         (N, L, D) float32, on the generator's device.
@@ -73,6 +75,7 @@ def seeds_to_ws(
 
 
 @torch.no_grad()
+@full_float32()
 def draw(
     generator: Generator, ws: Tensor, noise: Noise = "const", seeds: Sequence[int] | None = None
 ) -> Tensor:
@@ -90,9 +93,7 @@ def draw(
     size = group_size(ws.device, noise)
     images = []
     for first, part in _groups(ws, size):
-        with torch.random.fork_rng(enabled=noise == "random"):
-            if noise == "random":
-                torch.manual_seed(first if seeds is None else seeds[first])
+        with seeded(first if seeds is None else seeds[first], ws.device):
             drawn = to_uint8(generator.synthesis(part, noise=noise))
         images.append(drawn[: len(ws) - first].cpu())
     return torch.cat(images)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from stylegen.images.reading import parse_color as parse_color
     from stylegen.images.reading import read_image as read_image
     from stylegen.images.reading import read_size as read_size
-    from stylegen.images.writing import atomic_path as atomic_path
+    from stylegen.images.writing import check_image_name as check_image_name
     from stylegen.images.writing import save_image as save_image
 
 _HOMES = {
     "ImageReadError": "reading",
-    "atomic_path": "writing",
+    "check_image_name": "writing",
     "fit": "fitting",
     "from_pil": "pixels",
     "from_uint8": "pixels",

@@ -6,6 +6,7 @@ Source: Karras et al. 2020 (StyleGAN2), section 4.1, figure 7; minibatch deviati
 N batch, C number of classes, I and O features, R resolution, r resolution of a block.
 """
 
+import functools
 import logging
 import math
 
@@ -26,6 +27,12 @@ def minibatch_group(batch: int, group_size: int | None) -> int:
     """Return the largest group of at most ``group_size`` samples that divides the batch."""
     wanted = batch if group_size is None else min(group_size, batch)
     return next(g for g in range(wanted, 0, -1) if batch % g == 0)
+
+
+@functools.cache  # once for each batch size
+def _warn_of_group(batch: int, wanted: int, group: int) -> None:
+    text = "minibatch deviations over groups of %d instead of %d: the batch of %d is not divisible"
+    _log.warning(text, group, wanted, batch)
 
 
 def minibatch_stddev(x: Tensor, group: int, num_channels: int = 1) -> Tensor:
@@ -141,13 +148,7 @@ class DiscriminatorEpilogue(nn.Module):
     def _group(self, batch: int) -> int:
         group = minibatch_group(batch, self.group_size)
         if self.group_size is not None and group < min(self.group_size, batch):
-            _log.warning(
-                "minibatch deviations over groups of %d instead of %d: the batch of %d is not "
-                "divisible",
-                group,
-                self.group_size,
-                batch,
-            )
+            _warn_of_group(batch, self.group_size, group)
         return group
 
     def forward(self, x: Tensor | None, image: Tensor | None, cmap: Tensor | None) -> Tensor:

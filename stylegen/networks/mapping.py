@@ -6,6 +6,8 @@ w: their appendix B; classes: Karras et al. 2020 (ADA), appendix D.
 N batch, Z width of z, C number of classes, D width of w, L number of layers that take a w.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -121,6 +123,11 @@ class MappingNetwork(nn.Module):
 
         Returns:
             (N, L, D), a new tensor.
+
+        Raises:
+            InputError: psi is not finite, or cutoff is negative.
         """
+        if not math.isfinite(psi) or (cutoff is not None and cutoff < 0):
+            raise InputError(f"psi is {psi} and cutoff {cutoff}; wanted a number, and 0 or more")
         stop = ws.shape[1] if cutoff is None else cutoff
         return torch.cat([self.w_avg.lerp(ws[:, :stop], psi), ws[:, stop:]], dim=1)

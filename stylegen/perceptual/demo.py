@@ -8,8 +8,6 @@ features answer to all of them. Its distances mean something on the built-in set
 
 import hashlib
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,7 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stylegen.devices import seeded
 from stylegen.errors import InputError
+from stylegen.files import atomic_path
 from stylegen.perceptual.base import FeatureNetwork, Features, as_rgb
 from stylegen.perceptual.names import NETWORKS
 from stylegen.perceptual.weights import file_digest, load_into, load_tensors
@@ -169,8 +169,7 @@ def fit_demo(
     _check(images, factors, primary)
     targets = _targets(factors)
     x = _resized(as_rgb(images))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, torch.device("cpu")):
         model = _Heads({name: _head_width(t) for name, t in targets.items()})
     model.to(memory_format=torch.channels_last)
     _fit(model, x.contiguous(memory_format=torch.channels_last), targets, epochs, seed, progress)
@@ -181,14 +180,11 @@ def fit_demo(
 
 
 def _write(tensors: dict[str, Tensor], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".safetensors")
-    os.close(handle)
-    try:
-        save_file(tensors, name)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with atomic_path(path, parents=True) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        save_file(tensors, temporary)
+        temporary.chmod(mode)  # save_file allows the owner alone
 
 
 def recipe_digest(facts: str) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import os
-import tempfile
 import urllib.request
 import zipfile
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stylegen.errors import InputError
+from stylegen.files import atomic_path
 
 log = logging.getLogger(__name__)
 
@@ -134,18 +134,13 @@ def fetch(url: str, path: Path, sha256_prefix: str) -> None:
     Raises:
         OSError: the download failed, was cut off, or has another digest.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     log.info("downloading %s", url)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
+    with atomic_path(path, parents=True) as temporary:
         with (
-            os.fdopen(handle, "wb") as file,
+            temporary.open("wb") as file,
             urllib.request.urlopen(url, timeout=_TIMEOUT_SEC) as reply,
         ):
             while chunk := reply.read(_CHUNK):
                 file.write(chunk)
-        if not file_digest(name).startswith(sha256_prefix):
+        if not file_digest(temporary).startswith(sha256_prefix):
             raise OSError(f"what came from {url} has another sha256 than {sha256_prefix}...")
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -48,6 +48,7 @@ def test_a_snapshot_draws_the_same_images(
     generator, discriminator = networks
     loaded = stylegen.load(snapshot)
     z, c = torch.randn(3, 4), torch.eye(2)[[0, 1, 1]]
+    generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     image = generator.eval()(z, c, noise="const")
     assert torch.equal(loaded(z, c, noise="const"), image)
     assert torch.equal(load_discriminator(snapshot)(image, c), discriminator(image, c))

@@ -1,5 +1,6 @@
 """The command line as users meet it: quick help, one sentence for every mistake, real output."""
 
+import functools
 import subprocess
 import sys
 import time
@@ -90,6 +91,13 @@ BAD = {
     "train --resume {f}/nothing": "config.json",
     "train --resume {f}/absent": "config.json",
     "train --resume {f}/runs/00000-faces --data {d} --batch 4": "--batch, --data cannot change",
+    "train --resume {f}/runs/00000-faces --out {f}/r": "--out cannot change",
+    "train --data {d} --out {f}/r --device meta": "meta",
+    "generate --network {n} --seeds 0 --device xpu --out {f}/o": "xpu",
+    "generate --network {n} --seeds 0 --psi nan --out {f}/o": "psi",
+    "generate --network {n} --seeds 0 --psi 0.5 --cutoff -1 --out {f}/o": "cutoff",
+    "demo --out {f}/dm --train-options '": "--train-options",
+    "demo --out {f}/dm --samples 1": "--samples",
     "generate --network {f}/absent.safetensors --seeds 0 --out {f}/o": "does not exist",
     "generate --network {f}/text.txt --seeds 0 --out {f}/o": "not a whole",
     "generate --network {f}/cut.safetensors --seeds 0 --out {f}/o": "not a whole",
@@ -204,3 +212,20 @@ def test_unforeseen_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(stylegen.data.synth, "write_synth", broken)
     result = run("data synth /tmp/never-written.zip")
     assert isinstance(result.exception, KeyError)
+
+
+def test_the_demo_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import stylegen.metrics.demo as features
+
+    monkeypatch.setenv("STYLEGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys.modules["stylegen.cli.demo"], "FACES", 48)
+    fit = functools.partial(features.demo_weights, faces=64, epochs=1)
+    monkeypatch.setattr(features, "demo_weights", fit)
+    command = ["demo", "--out", str(tmp_path / "my demo"), "--samples", "40", "--train-options"]
+    for name in ("my demo", "my demo-2"):  # a second one leaves the first alone
+        result = CliRunner().invoke(main, [*command, f"{TINY} --z-dim 16"])
+        assert result.exit_code == 0, result.output
+        files = {str(p.relative_to(tmp_path / name)) for p in (tmp_path / name).rglob("*")}
+        assert {"faces.zip", "mix.png", "samples/grid.png", "samples/seed0031.png"} <= files
+        assert {"report/report.html", "report/report.json"} <= files
+        assert "FD (demo)" in result.output

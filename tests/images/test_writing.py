@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from stylegen.errors import InputError
-from stylegen.images import atomic_path, read_image, save_image
+from stylegen.files import atomic_path
+from stylegen.images import read_image, save_image
 
 X = torch.from_numpy(np.random.RandomState(0).randint(0, 256, (3, 4, 5), np.uint8))
 

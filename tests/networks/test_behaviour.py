@@ -140,3 +140,17 @@ def test_misshapen_inputs_are_refused() -> None:
         discriminator(torch.randn(2, 3, 8, 8), torch.eye(3)[:2])
     with pytest.raises(InputError, match="this network is conditional"):
         discriminator(torch.randn(2, 3, 16, 16))
+
+
+def test_an_indivisible_batch_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    discriminator = Discriminator(DiscriminatorConfig(resolution=8, channel_base=64))
+    for _ in range(3):
+        discriminator(torch.randn(10, 3, 8, 8))
+    assert caplog.text.count("2 instead of 4") == 1
+
+
+def test_impossible_truncations_are_refused() -> None:
+    generator = Generator(small()).eval()
+    for wrong in ({"psi": float("nan")}, {"psi": 0.5, "cutoff": -1}):
+        with pytest.raises(InputError, match="psi is"):
+            generator.mapping(torch.randn(1, 8), **wrong)

@@ -26,8 +26,9 @@ def test_cuda_on_a_cpu_tensor_is_an_error():
         upfirdn2d(x, None, impl="cuda")
     with pytest.raises(InputError, match=r"bias_act: impl='cuda' .* a tensor on cpu"):
         bias_act(x, impl="cuda")
-    with pytest.raises(InputError, match="a tensor on cpu"):
-        modulated_conv2d(x, torch.zeros(2, 2, 3, 3), torch.zeros(1, 2), up=2, impl="cuda")
+    for up in (1, 2):
+        with pytest.raises(InputError, match="a tensor on cpu"):
+            modulated_conv2d(x, torch.zeros(2, 2, 3, 3), torch.zeros(1, 2), up=up, impl="cuda")
 
 
 def test_unknown_implementation_lists_the_known():

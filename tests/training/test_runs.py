@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +152,80 @@ def test_the_resolutions_must_agree(make_config: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="read at 16 px, but the networks are for 32 px"):
         train(make_config(resolution=32), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_broken_files_are_named_in_the_run(
+    make_config: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import dataclasses
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(9):
+        Image.new("RGB", (16, 16), (i, i, i)).save(folder / f"{i}.png")
+    (folder / "5.png").write_bytes((folder / "5.png").read_bytes()[:40])
+    config = make_config(kimg=0.008)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, path=str(folder)))
+    outcome = train(config, tmp_path / "runs")
+    (entry,) = json.loads((outcome.folder / "skipped.json").read_text())
+    assert entry["name"] == "5.png"
+    assert entry["reason"]
+    assert "1 files cannot be read and are left out, such as 5.png" in caplog.text
+    assert read_info(outcome.snapshot).provenance["data_images"] == 8
+
+
+def test_what_defines_a_run_stays(make_config: Any, tmp_path: Path) -> None:
+    outcome = train(make_config(kimg=0.008), tmp_path)
+    with pytest.raises(InputError, match="batch, seed cannot change"):
+        resume(outcome.folder, seed=3, batch=4)
+    RunFolder(outcome.folder).state.unlink()
+    with pytest.raises(InputError, match="begin anew"):
+        resume(outcome.folder)
+
+
+def test_nothing_of_a_run_is_overwritten(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    names = []
+    for kimg in (0.0, 0.5, 20.0, 20.016):
+        for path in (folder.snapshot(kimg), folder.fakes(kimg)):
+            assert not path.exists()
+            path.write_text("")
+            names.append(path.name)
+    assert names[:4] == [
+        "snapshot-000000.safetensors", "fakes000000.png",
+        "snapshot-000000.500.safetensors", "fakes000000.500.png",
+    ]  # fmt: skip
+    assert [p.name for p in folder.snapshots()] == names[::2]
+
+
+STREAMED = """
+import time
+from stylegen.cli import main
+from stylegen.data import ImageSet
+from stylegen.training import feed
+
+read = ImageSet.__getitem__
+feed.MEMORY_BYTES = 0
+ImageSet.__getitem__ = lambda self, i: (time.sleep(0.05), read(self, i))[1]
+main({arguments})
+"""
+
+
+def test_ctrl_c_while_workers_decode(faces: Path, tmp_path: Path) -> None:
+    arguments = (
+        f"train --data {faces} --out {tmp_path} --batch 8 --channel-base 64 --channel-max 8 "
+        "--z-dim 8 --w-dim 8 --device cpu --mapping-layers 1"
+    )
+    code = STREAMED.format(arguments=repr(arguments.split()))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("*/training-state.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "interrupted at" in out
