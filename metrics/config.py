@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from stylegen.data.config import DataConfig, Filter
 from stylegen.errors import InputError
 from stylegen.perceptual.names import NETWORKS, network_facts
 
@@ -51,7 +52,7 @@ class EvaluateConfig:
     batch: int = 32
     device: str = "auto"
     resolution: int | None = None
-    filter: Literal["lanczos", "box", "bicubic"] = "lanczos"
+    filter: Filter = DataConfig.filter
     background: str = "white"
     splits: int = 10
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from stylegen.data import FACTORS, sample_factors, synth_images
+from stylegen.files import cache_folder
 from stylegen.perceptual import FeatureNetwork, fit_demo, open_features
 from stylegen.perceptual.demo import SIDE_PX, recipe_digest
-from stylegen.perceptual.weights import cache_dir
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def demo_weights(
     """
     drawn = hashlib.sha256(synth_images(8, SIDE_PX, _SEED)[0].numpy().tobytes()).hexdigest()
     digest = recipe_digest(f"{FACTORS} {PRIMARY} {faces} {_SEED} {epochs} {drawn}")
-    path = (folder or cache_dir()) / f"demo-features-{digest}.safetensors"
+    path = (folder or cache_folder()) / f"demo-features-{digest}.safetensors"
     if not path.is_file():
         log.info("fitting the demo feature network, to be kept at %s", path)
         images = synth_images(faces, SIDE_PX, _SEED)[0]

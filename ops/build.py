@@ -5,7 +5,7 @@ of torch, CUDA, the compiler, Python and the GPU architecture: whatever changes,
 folder. Processes that need the same build at once take turns by a file lock that the system frees
 when its holder dies. A build that failed is not tried again by the same process.
 
-TORCH_EXTENSIONS_DIR, or else XDG_CACHE_HOME, says where the cache is.
+TORCH_EXTENSIONS_DIR, or else STYLEGEN_CACHE or XDG_CACHE_HOME, says where the cache is.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from types import ModuleType
 
 import torch
 
+from stylegen.files import cache_folder
 from stylegen.ops.compile import SOURCES, compile_module
 from stylegen.ops.toolkit import Toolkit, find_toolkit
 
@@ -32,12 +33,10 @@ _log = logging.getLogger(__name__)
 _DONE = "done"  # the file that names the finished library, written last
 
 
-def cache_folder() -> Path:
+def build_folder() -> Path:
     """Return the folder in which builds are kept; it may not exist yet."""
-    if root := os.environ.get("TORCH_EXTENSIONS_DIR"):
-        return Path(root)
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "stylegen"
+    root = os.environ.get("TORCH_EXTENSIONS_DIR")
+    return Path(root) if root else cache_folder()
 
 
 def _digest(toolkit: Toolkit, arch: str) -> str:
@@ -74,7 +73,7 @@ def _import(library: Path) -> ModuleType:
 def _obtain(arch: str, folder: Path | None) -> tuple[ModuleType, Path]:
     """Return the module and its file, built if it is not there yet."""
     toolkit = find_toolkit()
-    folder = (folder or cache_folder()) / f"ops-{_digest(toolkit, arch)}"
+    folder = (folder or build_folder()) / f"ops-{_digest(toolkit, arch)}"
     with _alone_in(folder):
         done = folder / _DONE
         if done.exists():

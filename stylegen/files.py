@@ -1,4 +1,4 @@
-"""Write files whole or not at all: a temporary name in the same folder, then one rename."""
+"""Files: written whole or not at all, and where what can be made again is kept."""
 
 import contextlib
 import os
@@ -7,6 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stylegen.errors import InputError
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder: $STYLEGEN_CACHE, or stylegen in $XDG_CACHE_HOME.
+
+    It may not exist yet.
+    """
+    if named := os.environ.get("STYLEGEN_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stylegen"
 
 
 @contextlib.contextmanager

@@ -13,8 +13,9 @@ from stylegen.errors import InputError
 RESOLUTION = 32
 FACES = 5000
 TRAINING = (
-    "--kimg 40 --max-minutes 6.5 --batch 16 --gamma 0.02 --channel-base 1024 --channel-max 64 "
-    "--mapping-layers 2 --z-dim 128 --w-dim 128 --tick-kimg 1 --snapshot-kimg 10 --name faces"
+    "--kimg 40 --max-minutes 7.5 --batch 16 --lr 0.005 --gamma 1 --pl-weight 0 --style-mixing 0.3 "
+    "--channel-base 1024 --channel-max 64 --z-dim 128 --w-dim 128 --xflip --tick-kimg 1 "
+    "--snapshot-kimg 10 --name faces"
 )
 
 

@@ -1,10 +1,11 @@
 """``stylegen evaluate``: one side against another, and a report of it."""
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from stylegen.cli.options import device_option, overwrite_option
+from stylegen.data.config import Filter
 from stylegen.errors import InputError
 from stylegen.metrics.config import METRICS, EvaluateConfig
 from stylegen.perceptual.names import NETWORKS
@@ -85,7 +86,7 @@ class _Bar:
     help="Size in pixels that folders and zips are read at.  [default: a snapshot's, or their own]",
 )  # fmt: skip
 @click.option(
-    "--filter", type=click.Choice(["lanczos", "box", "bicubic"]), default=EvaluateConfig.filter,
+    "--filter", type=click.Choice(get_args(Filter)), default=EvaluateConfig.filter,
     show_default=True, help="Filter for resizing folders and zips.",
 )  # fmt: skip
 @click.option(

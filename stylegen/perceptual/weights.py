@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import urllib.request
 import zipfile
 from collections.abc import Mapping
@@ -20,13 +19,6 @@ log = logging.getLogger(__name__)
 _TIMEOUT_SEC = 30.0
 _CHUNK = 1 << 20
 _LISTED = 4
-
-
-def cache_dir() -> Path:
-    """Return the user's cache folder: $STYLEGEN_CACHE, or stylegen in $XDG_CACHE_HOME."""
-    if named := os.environ.get("STYLEGEN_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stylegen"
 
 
 def file_digest(path: str | Path) -> str:

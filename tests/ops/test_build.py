@@ -257,4 +257,4 @@ def test_cache_folder(monkeypatch, environment, expected):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert build.cache_folder() == Path(expected).expanduser()
+    assert build.build_folder() == Path(expected).expanduser()

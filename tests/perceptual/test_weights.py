@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from stylegen.errors import InputError
+from stylegen.files import cache_folder
 from stylegen.perceptual import inception, weights
 
 
@@ -93,9 +94,9 @@ def test_the_digest_is_sha256(tmp_path: Path) -> None:
 def test_the_cache_folder_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STYLEGEN_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert weights.cache_dir() == Path("/x/stylegen")
+    assert cache_folder() == Path("/x/stylegen")
     monkeypatch.setenv("STYLEGEN_CACHE", "/y")
-    assert weights.cache_dir() == Path("/y")
+    assert cache_folder() == Path("/y")
 
 
 def test_no_inception_weights_and_no_network(
