@@ -187,7 +187,7 @@ def _report(
             found[name] = _extract(sides[name], network, config, device, logits, stage(path))
     with clock.stage("measure"):
         metrics = _measure(wanted, network, found["a"], found.get("against"), config.splits)
-    counts = {name: found[name].count if name in found else 0 for name in sides}
+    counts = {k: found[k].count if k in found else side.count for k, side in sides.items()}
     return Report(
         metrics=metrics,
         protocol=_protocol(config, sides),

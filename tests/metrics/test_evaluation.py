@@ -94,6 +94,20 @@ def test_two_folders_by_hand(tmp_path: Path) -> None:
     assert any("Rank deficient: side a has 31 images for 128 features" in n for n in report.notes)
 
 
+def test_a_score_alone_reads_its_own_side_only(tmp_path: Path) -> None:
+    a, b = save_folder(tmp_path / "a", 31), save_folder(tmp_path / "b", 27, seed=1)
+    both = evaluate(configure(a, b, splits=3))
+    stages: set[str] = set()
+    alone = evaluate(
+        configure(a, b, splits=3, metrics=("is",)), lambda stage, *_: stages.add(stage)
+    )
+    assert str(a) in stages
+    assert str(b) not in stages
+    assert set(alone.metrics) == {"is_demo"}
+    assert alone.metrics["is_demo"].value == both.metrics["is_demo"].value
+    assert alone.sides["against"]["images"] == 27
+
+
 def test_the_batch_size_changes_nothing(tmp_path: Path) -> None:
     a = save(tmp_path / "a.safetensors", make_generator(c_dim=3))
     b = save_folder(tmp_path / "b", 20)
