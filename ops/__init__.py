@@ -12,21 +12,31 @@ Nothing is compiled when this package is imported.
 
 from stylegen.ops.activations import ACTIVATIONS
 from stylegen.ops.bias_act import bias_act
-from stylegen.ops.dispatch import Impl
+from stylegen.ops.conv2d import conv2d, conv2d_transpose, no_weight_gradients
+from stylegen.ops.dispatch import Impl, forced
+from stylegen.ops.epilogue import epilogue
 from stylegen.ops.filters import downsample2d, filter2d, setup_filter, upsample2d
 from stylegen.ops.modulated_conv2d import modulated_conv2d
 from stylegen.ops.resampled_conv2d import conv2d_down, conv2d_up
 from stylegen.ops.upfirdn2d import upfirdn2d
+from stylegen.ops.weights import PreparedWeight, scaled_weight
 
 __all__ = [
     "ACTIVATIONS",
     "Impl",
+    "PreparedWeight",
     "bias_act",
+    "conv2d",
     "conv2d_down",
+    "conv2d_transpose",
     "conv2d_up",
     "downsample2d",
+    "epilogue",
     "filter2d",
+    "forced",
     "modulated_conv2d",
+    "no_weight_gradients",
+    "scaled_weight",
     "setup_filter",
     "upfirdn2d",
     "upsample2d",

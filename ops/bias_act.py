@@ -22,7 +22,7 @@ from stylegen.errors import InputError
 from stylegen.ops.activations import ACTIVATIONS
 from stylegen.ops.dispatch import Impl, kernels_for, use_reference
 
-_NO_CLAMP = -1.0
+NO_CLAMP = -1.0
 
 
 def _add_bias(x: Tensor, b: Tensor | None, dim: int) -> Tensor:
@@ -31,7 +31,7 @@ def _add_bias(x: Tensor, b: Tensor | None, dim: int) -> Tensor:
     return x + b.reshape([-1 if i == dim else 1 for i in range(x.ndim)]).to(x.dtype)
 
 
-def _plain(
+def plain_bias_act(
     x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float
 ) -> Tensor:
     """Compute the operator from torch operations, in the order of its equation."""
@@ -44,7 +44,7 @@ def _plain(
 def _in_place(
     x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float
 ) -> Tensor:
-    """Compute what ``_plain`` does, with one new tensor instead of one for each operation."""
+    """Compute what ``plain_bias_act`` does, with one new tensor instead of one for each operation."""
     y = x.clone() if b is None else _add_bias(x, b, dim)
     y = F.leaky_relu_(y, alpha) if act == "lrelu" else ACTIVATIONS[act].value(y, alpha)
     if gain != 1:
@@ -52,7 +52,7 @@ def _in_place(
     return y.clamp_(-clamp, clamp) if clamp >= 0 else y
 
 
-def _slope_times(dy: Tensor, ref: Tensor, b: Tensor | None, args: tuple[Any, ...]) -> Tensor:
+def _times_slope(dy: Tensor, ref: Tensor, b: Tensor | None, args: tuple[Any, ...]) -> Tensor:
     """Return dy * gain * act', in one pass for the activation that everything uses."""
     dim, act, alpha, gain = args
     dx: Tensor
@@ -75,7 +75,11 @@ def _laid_out(t: Tensor, like: Tensor) -> Tensor:
 def _inside(ref: Tensor, b: Tensor | None, dim: int, act: str, args: tuple[float, ...]) -> Tensor:
     """Return 1 where the clamp lets the gradient through, in the dtype of ``ref``."""
     alpha, gain, clamp = args
-    y = ref if ACTIVATIONS[act].from_output else _plain(ref, b, dim, act, alpha, gain, _NO_CLAMP)
+    y = (
+        ref
+        if ACTIVATIONS[act].from_output
+        else plain_bias_act(ref, b, dim, act, alpha, gain, NO_CLAMP)
+    )
     return (y.abs() < clamp).to(ref.dtype)
 
 
@@ -90,7 +94,7 @@ def _op(
 
 
 @torch.library.custom_op("stylegen::bias_act_backward", mutates_args=())
-def _op_backward(
+def slope_times(
     dy: Tensor,
     ref: Tensor,
     b: Tensor | None,
@@ -105,12 +109,12 @@ def _op_backward(
         code = ACTIVATIONS[act].code
         dx: Tensor = kernels.bias_act_backward(dy, ref, b, dim, code, alpha, gain, clamp)
         return dx
-    dx = _slope_times(_laid_out(dy, ref), ref, b, (dim, act, alpha, gain))
+    dx = _times_slope(_laid_out(dy, ref), ref, b, (dim, act, alpha, gain))
     return dx * _inside(ref, b, dim, act, (alpha, gain, clamp)) if clamp >= 0 else dx
 
 
 @torch.library.custom_op("stylegen::bias_act_backward2", mutates_args=())
-def _op_backward2(
+def slope_times_by_reference(
     ddx: Tensor,
     dy: Tensor,
     ref: Tensor,
@@ -141,12 +145,12 @@ def _fake(x: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(x)
 
 
-@_op_backward.register_fake
+@slope_times.register_fake
 def _fake_backward(dy: Tensor, ref: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(ref)
 
 
-@_op_backward2.register_fake
+@slope_times_by_reference.register_fake
 def _fake_backward2(ddx: Tensor, dy: Tensor, ref: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(ref)
 
@@ -164,7 +168,7 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
     ref, b = ctx.saved_tensors
-    dx = _op_backward(dy, ref, b, *ctx.args)
+    dx = slope_times(dy, ref, b, *ctx.args)
     needs_bias = ctx.bias_dtype is not None and ctx.needs_input_grad[1]
     db = _bias_gradient(dx, ctx.args[0]).to(ctx.bias_dtype) if needs_bias else None
     return dx, db, None, None, None, None, None
@@ -177,16 +181,16 @@ def _setup_backward(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _backward_backward(ctx: Any, ddx: Tensor) -> tuple[Tensor | None, ...]:
     dy, ref, b = ctx.saved_tensors
-    d_dy = _op_backward(ddx, ref, b, *ctx.args)
+    d_dy = slope_times(ddx, ref, b, *ctx.args)
     d_ref = d_b = None
     if ACTIVATIONS[ctx.args[1]].curvature is not None:
-        d_ref = _op_backward2(ddx, dy, ref, b, *ctx.args)
+        d_ref = slope_times_by_reference(ddx, dy, ref, b, *ctx.args)
         d_b = None if b is None else _bias_gradient(d_ref, ctx.args[0]).to(b.dtype)
     return d_dy, d_ref, d_b, None, None, None, None, None
 
 
 _op.register_autograd(_backward, setup_context=_setup)
-_op_backward.register_autograd(_backward_backward, setup_context=_setup_backward)
+slope_times.register_autograd(_backward_backward, setup_context=_setup_backward)
 
 
 def _check(x: Tensor, b: Tensor | None, dim: int, act: str, clamp: float | None) -> None:
@@ -237,5 +241,5 @@ def bias_act(
     gain = ACTIVATIONS[act].gain if gain is None else float(gain)
     if alpha < 0 or gain == 0:
         raise InputError(f"alpha should be at least 0 and gain not 0; got {alpha} and {gain}")
-    run = _plain if use_reference("bias_act", impl, x) else _op
-    return run(x, b, dim, act, alpha, gain, _NO_CLAMP if clamp is None else float(clamp))
+    run = plain_bias_act if use_reference("bias_act", impl, x) else _op
+    return run(x, b, dim, act, alpha, gain, NO_CLAMP if clamp is None else float(clamp))

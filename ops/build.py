@@ -1,133 +1,225 @@
-"""Build the compiled kernels of this package: on first use, once.
+"""The compiled kernels of this package: built on first use, once, never at import.
 
-A build lies in a folder of the user's cache, named by a digest of the sources and of the versions
-of torch, CUDA, the compiler, Python and the GPU architecture: whatever changes, it is another
-folder. Processes that need the same build at once take turns by a file lock that the system frees
-when its holder dies. A build that failed is not tried again by the same process.
-
-TORCH_EXTENSIONS_DIR, or else STYLEGEN_CACHE or XDG_CACHE_HOME, says where the cache is.
+A build lies in a folder of the user's cache, named by a digest of the sources, of the versions of
+torch, CUDA, Python and the compilers, of the flags, and of the processor or GPU compiled for:
+whatever changes, it is another folder. Processes that need the same build at once take turns. The
+library appears in its folder whole, when all is done: what a killed build leaves is never taken
+for one. A build that failed is not tried again by the same process. Where the cache cannot be
+written, a process builds for itself alone.
 """
 
+import atexit
 import contextlib
-import functools
-import hashlib
 import importlib.util
 import logging
-import os
-import sys
+import shutil
+import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import torch
 
-from stylegen.files import cache_folder
-from stylegen.ops.compile import SOURCES, compile_module
-from stylegen.ops.toolkit import Toolkit, find_toolkit
-
-if sys.platform != "win32":
-    import fcntl
+from stylegen.errors import InputError
+from stylegen.ops.cache import LOCK, build_folder
+from stylegen.ops.compile import compile_library, remove_leftovers
+from stylegen.ops.locking import alone
+from stylegen.ops.recipe import SOURCES as SOURCES
+from stylegen.ops.recipe import Kind, Recipe, cpu_recipe, cuda_recipe
 
 _log = logging.getLogger(__name__)
 
-_DONE = "done"  # the file that names the finished library, written last
+_outcomes: dict[str, ModuleType | str] = {}  # by kind: the module, or why there is none
+_one_thread = threading.Lock()
 
 
-def build_folder() -> Path:
-    """Return the folder in which builds are kept; it may not exist yet."""
-    root = os.environ.get("TORCH_EXTENSIONS_DIR")
-    return Path(root) if root else cache_folder()
-
-
-def _digest(toolkit: Toolkit, arch: str) -> str:
-    versions = [torch.__version__, str(torch.version.cuda), toolkit.version, arch]
-    digest = hashlib.sha256(repr([*versions, sys.implementation.cache_tag]).encode())
-    for source in sorted(SOURCES.iterdir()):
-        digest.update(source.name.encode() + source.read_bytes())
-    return digest.hexdigest()[:16]
+class BuildError(InputError, RuntimeError):
+    """Kernels that were asked for cannot be had; one sentence says why."""
 
 
 @contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which the system frees should this process die."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "in_use").open("w") as file:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                _log.warning("waiting for another process that is building in %s", folder)
-                fcntl.flock(file, fcntl.LOCK_EX)
+def _told() -> Iterator[None]:
+    try:
         yield
+    except RuntimeError as error:
+        raise BuildError(str(error)) from error
 
 
-def _import(library: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(library.stem, library)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{library} is no Python module")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def _import(recipe: Recipe, library: Path) -> ModuleType:
+    """Import the library; one that is none is removed.
+
+    Raises:
+        RuntimeError: it does not load.
+    """
+    try:
+        spec = importlib.util.spec_from_file_location(recipe.module, library)
+        if spec is None or spec.loader is None:
+            raise ImportError("no Python module")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        library.unlink(missing_ok=True)
+        reason = str(error).removeprefix(f"{library}: ")
+        raise RuntimeError(f"what was built does not load: {library}: {reason}") from error
     return module
 
 
-def _obtain(arch: str, folder: Path | None) -> tuple[ModuleType, Path]:
-    """Return the module and its file, built if it is not there yet."""
-    toolkit = find_toolkit()
-    folder = (folder or build_folder()) / f"ops-{_digest(toolkit, arch)}"
-    with _alone_in(folder):
-        done = folder / _DONE
-        if done.exists():
-            library = folder / done.read_text()
-            return _import(library), library
-        module, library = compile_module(toolkit, arch, folder)
-        done.write_text(library.name)
-    return module, library
+def _import_earlier(recipe: Recipe, library: Path) -> ModuleType | None:
+    """Import what an earlier build left, if there is anything that loads."""
+    if not library.is_file():
+        return None
+    try:
+        return _import(recipe, library)
+    except RuntimeError as error:
+        _log.warning("%s; building it again", error)
+        return None
 
 
-def compile_cuda(arch: str = "9.0", folder: Path | None = None) -> Path:
-    """Compile and link the CUDA kernels; no GPU is needed.
+def _folder(recipe: Recipe, root: Path) -> Path:
+    return root / f"ops-{recipe.kind}-{recipe.key}"
 
-    Args:
-        arch: compute capabilities, such as "9.0" or "8.0;9.0".
-        folder: where builds are kept; None: the user's cache.
 
-    Returns:
-        The library, in a folder of its own below ``folder``.
+def _compile(recipe: Recipe, folder: Path) -> Path:
+    text = "building the %s kernels in %s by %s, once; this may take a minute"
+    _log.warning(text, recipe.kind.upper(), folder, recipe.compilers)
+    begin = time.perf_counter()
+    library = compile_library(recipe, folder)
+    _log.info("built %s in %.1f s", library, time.perf_counter() - begin)
+    return library
+
+
+def _obtain(recipe: Recipe, root: Path) -> ModuleType:
+    """Return the module, built if it is not there yet."""
+    folder = _folder(recipe, root)
+    if module := _import_earlier(recipe, folder / recipe.library):
+        return module
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder / LOCK) as held:
+        if module := _import_earlier(recipe, folder / recipe.library):  # another built it
+            return module
+        if held:
+            remove_leftovers(folder)
+        return _import(recipe, _compile(recipe, folder))
+
+
+def _obtain_anywhere(recipe: Recipe) -> ModuleType:
+    """Return the module from the cache, or built for this process alone."""
+    try:
+        return _obtain(recipe, build_folder())
+    except OSError as error:
+        alone_in = Path(tempfile.mkdtemp(prefix="stylegen-"))
+        text = "builds cannot be kept (%s): this process builds its own in %s; STYLEGEN_CACHE "
+        _log.warning(text + "names another folder to keep them in", error, alone_in)
+    module = _obtain(recipe, alone_in)
+    atexit.register(shutil.rmtree, alone_in, ignore_errors=True)
+    return module
+
+
+def architectures() -> str:
+    """Return the compute capabilities of this machine's GPUs, such as "8.0;9.0".
 
     Raises:
-        RuntimeError: there is no compiler that fits, or it fails.
-        OSError: the folder cannot be written.
+        RuntimeError: there is no GPU.
     """
-    return _obtain(arch, folder)[1]
-
-
-def _architectures() -> str:
+    if not torch.cuda.is_available():
+        raise RuntimeError("there is no CUDA device")
     devices = range(torch.cuda.device_count())
     found = {torch.cuda.get_device_capability(device) for device in devices}
     return ";".join(f"{major}.{minor}" for major, minor in sorted(found))
 
 
-@functools.cache
-def _kernels_or_failure() -> ModuleType | str:
-    if not torch.cuda.is_available():
-        return "there is no CUDA device"
+def recipe_for(kind: str, arch: str | None = None, sources: Path | None = None) -> Recipe:
+    """Return how the kernels of a kind are built here.
+
+    Args:
+        kind: "cpu" or "cuda".
+        arch: CUDA's compute capabilities; None: those of this machine's GPUs.
+        sources: the folder that holds *.h, cpu/ and cuda/; None: this package's.
+
+    Raises:
+        ValueError: there is no such kind.
+        BuildError: something that the build needs is missing; a RuntimeError, too.
+    """
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind is {kind!r}; wanted one of {', '.join(get_args(Kind))}")
+    sources = sources or SOURCES
+    with _told():
+        if kind == "cpu":
+            return cpu_recipe(sources)
+        return cuda_recipe(architectures() if arch is None else arch, sources)
+
+
+def library_path(recipe: Recipe, folder: Path | None = None) -> Path:
+    """Return where a library lies once it is built.
+
+    Args:
+        recipe: how it is built.
+        folder: where builds are kept; None: the user's cache.
+    """
+    return _folder(recipe, folder or build_folder()) / recipe.library
+
+
+def build(
+    kind: str,
+    arch: str | None = None,
+    folder: Path | None = None,
+    sources: Path | None = None,
+) -> Path:
+    """Build kernels ahead of their first use, and check that they load.
+
+    Args:
+        kind: "cpu" or "cuda"; the latter needs no GPU if ``arch`` is given.
+        arch: compute capabilities, such as "9.0" or "8.0;9.0"; None: those of the GPUs here.
+        folder: where builds are kept; None: the user's cache.
+        sources: the folder that holds *.h, cpu/ and cuda/; None: this package's.
+
+    Returns:
+        The library, in a folder of its own below ``folder``.
+
+    Raises:
+        ValueError: there is no such kind.
+        BuildError: something is missing, or a compiler fails; a RuntimeError, too.
+        OSError: the folder cannot be written.
+    """
+    recipe = recipe_for(kind, arch, sources)
+    with _told():
+        _obtain(recipe, folder or build_folder())
+    return library_path(recipe, folder)
+
+
+def _try(kind: str) -> ModuleType | str:
     try:
-        return _obtain(_architectures(), None)[0]
-    except (RuntimeError, OSError, ImportError) as error:
+        return _obtain_anywhere(recipe_for(kind))
+    except (RuntimeError, OSError) as error:
         return str(error)
 
 
-def cuda_kernels() -> ModuleType:
-    """Return the module of compiled CUDA kernels, building it on first use.
+def kernels(kind: str) -> ModuleType:
+    """Return the module of compiled kernels, building it on first use.
 
-    It holds ``bias_act``, ``bias_act_backward``, ``bias_act_backward2`` and ``upfirdn2d``, called
-    as in the files of these names.
+    It holds ``bias_act``, ``bias_act_backward``, ``bias_act_backward2``, ``upfirdn2d``,
+    ``epilogue`` and ``epilogue_backward``, called as in the files of these names.
+
+    Args:
+        kind: "cpu" or "cuda".
 
     Raises:
-        RuntimeError: they cannot be built, in one sentence. The first failure is remembered: it
-            is raised again without another try.
+        ValueError: there is no such kind.
+        BuildError: they cannot be built; a RuntimeError, too. The first failure is remembered:
+            it is raised again without another try.
     """
-    outcome = _kernels_or_failure()
+    with _one_thread:
+        if kind not in _outcomes:
+            _outcomes[kind] = _try(kind)
+    outcome = _outcomes[kind]
     if isinstance(outcome, str):
-        raise RuntimeError(outcome)
+        raise BuildError(outcome)
     return outcome
+
+
+def cuda_kernels() -> ModuleType:
+    """Return the module of compiled CUDA kernels; see :func:`kernels`."""
+    return kernels("cuda")

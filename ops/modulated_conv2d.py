@@ -12,28 +12,33 @@ Source: Karras et al. 2020 (StyleGAN2), section 2.2, equations 1 and 3.
 N batch, I input channels, O output channels, H height, W width, k kernel size.
 """
 
+from collections.abc import Callable
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stylegen.errors import InputError
+from stylegen.ops.conv2d import conv2d
 from stylegen.ops.dispatch import Impl, use_reference
+from stylegen.ops.epilogue import epilogue
 from stylegen.ops.resampled_conv2d import conv2d_up
+from stylegen.ops.weights import weight_and_energy
+
+Prepare = Callable[[Tensor, torch.dtype, Impl], tuple[Tensor, Tensor]]
 
 _EPS = 1e-8
 
 
-def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
+def demodulation(energy: Tensor, styles: Tensor) -> Tensor:
     """Return the factor of each output channel, equation 3.
 
     Args:
-        weight: (O, I, k, k).
+        energy: (O, I), sums of squared weights.
         styles: (N, I).
 
     Returns:
         (N, O), in the wider of the two types.
     """
-    energy = weight.square().sum([2, 3])
     return (styles.square() @ energy.t() + _EPS).rsqrt()
 
 
@@ -47,17 +52,12 @@ def _normalized(weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
-def _scaled(x: Tensor, factors: Tensor) -> Tensor:
-    """Scale each channel of each sample, (N, C, H, W) by (N, C)."""
-    return x * factors.to(x.dtype)[:, :, None, None]
-
-
 def _convolve(
     x: Tensor, weight: Tensor, f: Tensor | None, up: int, padding: int | None, impl: Impl
 ) -> Tensor:
     padding = weight.shape[-1] // 2 if padding is None else padding
     if up == 1:
-        return F.conv2d(x, weight, padding=padding)
+        return conv2d(x, weight, padding=padding, impl=impl)
     return conv2d_up(x, weight, f, up=up, padding=padding, impl=impl)
 
 
@@ -76,26 +76,38 @@ def modulated_conv2d(
     weight: Tensor,
     styles: Tensor,
     noise: Tensor | None = None,
+    b: Tensor | None = None,
     up: int = 1,
     padding: int | None = None,
     resample_filter: Tensor | None = None,
     demodulate: bool = True,
     flip_weight: bool | None = None,
+    act: str = "linear",
+    gain: float | None = None,
+    clamp: float | None = None,
     impl: Impl = "auto",
+    prepare: Prepare = weight_and_energy,
 ) -> Tensor:
-    """Convolve each sample with its own modulated weights.
+    """Convolve each sample with its own modulated weights; add noise and bias, and activate.
 
     Args:
         x: (N, I, H, W), in the type of the convolution.
         weight: (O, I, k, k), shared.
         styles: (N, I), scale of each input channel.
-        noise: added after demodulation, broadcastable to (N, O, H', W'), or None.
+        noise: (H', W'), (1, 1, H', W') or (N, 1, H', W'), added after demodulation; or None.
+        b: (O,), or None.
         up: integer upsampling factor.
         padding: zeros on each side of the (upsampled) image; None: k // 2, which keeps the size.
         resample_filter: for ``up``, from :func:`~stylegen.ops.filters.setup_filter`.
         demodulate: scale the weights of each output channel to unit norm.
         flip_weight: True correlates, False convolves; None: correlate where ``up`` is 1.
+        act: linear or lrelu; with ``gain`` and ``clamp`` as in
+            :func:`~stylegen.ops.epilogue.epilogue`.
+        gain: scale of the activation; None: its own.
+        clamp: clip the result to [-clamp, clamp]; None: do not.
         impl: see :mod:`stylegen.ops`.
+        prepare: narrows the weight and takes its energy; a
+            :class:`~stylegen.ops.weights.PreparedWeight` does so once for many calls.
 
     Returns:
         (N, O, H * up, W * up) for the default padding, dtype of ``x``.
@@ -108,6 +120,12 @@ def modulated_conv2d(
         weight, styles = _normalized(weight, styles)
     if flip_weight is not None and flip_weight != (up == 1):
         weight = weight.flip([2, 3])
-    y = _convolve(_scaled(x, styles), weight.to(x.dtype), resample_filter, up, padding, impl)
-    y = _scaled(y, demodulation(weight, styles)) if demodulate else y
-    return y if noise is None else y + noise.to(y.dtype)
+    scale = None
+    if demodulate:
+        weight, energy = prepare(weight, x.dtype, impl)
+        scale = demodulation(energy, styles)
+    modulated = epilogue(x, styles, impl=impl)
+    y = _convolve(modulated, weight.to(x.dtype), resample_filter, up, padding, impl)
+    if noise is not None and noise.ndim == 2:
+        noise = noise[None, None]
+    return epilogue(y, scale, noise, b, act, gain=gain, clamp=clamp, impl=impl)

@@ -9,9 +9,9 @@ Source: Karras et al. 2020 (StyleGAN2), appendix B.
 N batch, I input channels, O output channels, H height, W width, k kernel size.
 """
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from stylegen.ops.conv2d import conv2d, conv2d_transpose
 from stylegen.ops.dispatch import Impl
 from stylegen.ops.filters import downsample2d, upsample2d
 from stylegen.ops.upfirdn2d import filter_size, upfirdn2d
@@ -35,8 +35,8 @@ def conv2d_up(
     """
     k = weight.shape[-1]
     if k == 1 and padding == 0:
-        return upsample2d(F.conv2d(x, weight), f, up=up, impl=impl)
-    y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=up)
+        return upsample2d(conv2d(x, weight, impl=impl), f, up=up, impl=impl)
+    y = conv2d_transpose(x, weight.transpose(0, 1), stride=up, impl=impl)
     fw, fh = filter_size(f)
     px0 = padding + (fw + up - 1) // 2 - (k - 1)
     px1 = padding + (fw - up) // 2 - (k - up)
@@ -67,9 +67,10 @@ def conv2d_down(
         (N, O, H / down, W / down) for padding k // 2.
     """
     if weight.shape[-1] == 1:
-        return F.conv2d(downsample2d(x, f, down=down, padding=padding, impl=impl), weight)
+        x = downsample2d(x, f, down=down, padding=padding, impl=impl)
+        return conv2d(x, weight, impl=impl)
     fw, fh = filter_size(f)
     px0, px1 = padding + (fw - down + 1) // 2, padding + (fw - down) // 2
     py0, py1 = padding + (fh - down + 1) // 2, padding + (fh - down) // 2
     x = upfirdn2d(x, f, padding=(px0, px1, py0, py1), impl=impl)
-    return F.conv2d(x, weight, stride=down)
+    return conv2d(x, weight, stride=down, impl=impl)

@@ -118,19 +118,15 @@ def extra_includes(toolkit: Toolkit) -> list[Path]:
     return [folder for folder in folders if (folder / "cuda_runtime.h").exists()]
 
 
-def runtime_folder(toolkit: Toolkit, scratch: Path) -> Path:
-    """Return a folder in which the linker finds libcudart.so.
-
-    Args:
-        toolkit: the compiler.
-        scratch: an existing folder where one may be made, as packages hold libcudart.so.13 only.
+def runtime_library(toolkit: Toolkit) -> Path:
+    """Return the CUDA runtime that is linked: packages hold libcudart.so.13 and the like only.
 
     Raises:
-        RuntimeError: the CUDA runtime library is nowhere.
+        RuntimeError: it is nowhere.
     """
     for name in ("lib64", "lib"):
-        if (toolkit.home / name / "libcudart.so").exists():
-            return toolkit.home / name
+        if (library := toolkit.home / name / "libcudart.so").exists():
+            return library
     libraries = [
         library
         for home in (toolkit.home, *packaged_homes())
@@ -138,7 +134,4 @@ def runtime_folder(toolkit: Toolkit, scratch: Path) -> Path:
     ]
     if not libraries:
         raise RuntimeError(f"the CUDA runtime, libcudart.so, is missing in {toolkit.home}")
-    link = scratch / "libcudart.so"
-    link.unlink(missing_ok=True)
-    link.symlink_to(libraries[0])
-    return scratch
+    return libraries[0]

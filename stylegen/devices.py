@@ -7,6 +7,9 @@ from typing import Any
 import torch
 
 from stylegen.errors import InputError
+from stylegen.precision import PRECISIONS
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _WANTED = "wanted auto, cpu, cuda, cuda:N or mps"
 
@@ -33,21 +36,53 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Tell whether the device computes in bfloat16, rather than emulating it."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+def bfloat16_units(device: torch.device) -> str | None:
+    """Name what computes in bfloat16 on a device, rather than emulating it; None: nothing."""
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        major, minor = torch.cuda.get_device_capability(device)
+        return f"compute capability {major}.{minor}"
     if device.type == "cpu":
         capabilities = torch.cpu.get_capabilities()
-        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-    return False
+        units = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
+        return next((unit for name, unit in units.items() if capabilities.get(name)), None)
+    return None
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Tell whether the device computes in bfloat16, rather than emulating it."""
+    return bfloat16_units(device) is not None
+
+
+def _computes_in(dtype: torch.dtype, device: torch.device) -> bool:
+    """Try a convolution, forward and backward."""
+    x = torch.ones(1, 1, 4, 4, device=device, dtype=dtype, requires_grad=True)
+    w = torch.ones(1, 1, 3, 3, device=device, dtype=dtype)
+    try:
+        torch.nn.functional.conv2d(x, w).sum().backward()  # type: ignore[no-untyped-call]
+    except (RuntimeError, NotImplementedError, TypeError):
+        return False
+    return True
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Read a precision; "auto" is bfloat16 where the device computes in it, else float32."""
-    if name == "bf16" or (name == "auto" and has_bfloat16(device)):
-        return torch.bfloat16
-    return torch.float32
+    """Read a precision; "auto" is bfloat16 where the device computes in it, else float32.
+
+    Raises:
+        InputError: the name is unknown, or torch cannot compute so on the device.
+    """
+    if name not in PRECISIONS:
+        raise InputError(f"precision is {name!r}; wanted one of {', '.join(PRECISIONS)}")
+    if name == "auto":
+        return torch.bfloat16 if has_bfloat16(device) else torch.float32
+    dtype = DTYPES[name]
+    if not _computes_in(dtype, device):
+        raise InputError(f"precision is {name!r}, but torch cannot convolve in it on {device.type}")
+    return dtype
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    """Return what users call a type."""
+    return next(name for name, known in DTYPES.items() if known == dtype)
 
 
 @contextlib.contextmanager

@@ -15,12 +15,12 @@ from stylegen.networks.config import (
     GeneratorArchitecture,
     GeneratorConfig,
 )
+from stylegen.precision import CONV_CLAMP, Precision
 from stylegen.training.config import (
     EmaConfig,
     LoopConfig,
     LossConfig,
     OptimizerConfig,
-    Precision,
     RunConfig,
 )
 
@@ -41,7 +41,7 @@ class Choices:
         mbstd_group_size: samples over which minibatch deviations are taken.
         generator_architecture: skip, resnet or orig.
         discriminator_architecture: resnet, skip or orig.
-        conv_clamp: clip activations to +-this; float16 needs 256, bfloat16 nothing.
+        conv_clamp: clip activations to +-this, 0 does not; None: :func:`auto_conv_clamp`.
         style_mixing: probability of two latents in one image.
         pl_weight: weight of the path length penalty; 0 turns it off.
         ema_kimg: half life of the generator's average; None: batch * 10 / 32.
@@ -51,7 +51,8 @@ class Choices:
         snapshot_kimg: write snapshots this often.
         seed: of everything random.
         device: auto, cpu, cuda or cuda:N.
-        precision: auto, fp32 or bf16.
+        precision: auto, fp32, bf16 or fp16.
+        num_low_precision_res: how many of the top resolutions that concerns.
     """
 
     batch: int | None = None
@@ -76,6 +77,7 @@ class Choices:
     seed: int = LoopConfig.seed
     device: str = LoopConfig.device
     precision: Precision = LoopConfig.precision
+    num_low_precision_res: int = LoopConfig.num_low_precision_res
 
 
 def auto_batch(resolution: int) -> int:
@@ -98,8 +100,23 @@ def auto_channel_base(resolution: int) -> int:
     return 32768 if resolution >= 512 else 16384
 
 
-def _generator(data: DataConfig, resolution: int, c_dim: int, choices: Choices) -> GeneratorConfig:
-    base = choices.channel_base
+def auto_conv_clamp(loop: LoopConfig) -> float | None:
+    """Return the usual clamp: 256 if any block computes in low precision here, else none.
+
+    Raises:
+        InputError: this machine has no such device, or it cannot compute so.
+    """
+    from stylegen.devices import choose_device, choose_precision, precision_name  # needs torch
+
+    dtype = choose_precision(loop.precision, choose_device(loop.device))
+    is_low = precision_name(dtype) != "fp32" and loop.num_low_precision_res > 0
+    return CONV_CLAMP if is_low else None
+
+
+def _generator(
+    data: DataConfig, resolution: int, c_dim: int, choices: Choices, loop: LoopConfig
+) -> GeneratorConfig:
+    base, clamp = choices.channel_base, choices.conv_clamp
     return GeneratorConfig(
         resolution=resolution,
         img_channels=data.channels,
@@ -110,7 +127,7 @@ def _generator(data: DataConfig, resolution: int, c_dim: int, choices: Choices) 
         channel_base=auto_channel_base(resolution) if base is None else base,
         channel_max=choices.channel_max,
         architecture=choices.generator_architecture,
-        conv_clamp=choices.conv_clamp,
+        conv_clamp=auto_conv_clamp(loop) if clamp is None else clamp or None,
     )
 
 
@@ -123,7 +140,7 @@ def _discriminator(generator: GeneratorConfig, choices: Choices) -> Discriminato
         channel_max=generator.channel_max,
         architecture=choices.discriminator_architecture,
         mbstd_group_size=choices.mbstd_group_size,
-        conv_clamp=choices.conv_clamp,
+        conv_clamp=generator.conv_clamp,
     )
 
 
@@ -137,6 +154,7 @@ def _loop(batch: int, choices: Choices) -> LoopConfig:
         max_minutes=choices.max_minutes,
         device=choices.device,
         precision=choices.precision,
+        num_low_precision_res=choices.num_low_precision_res,
     )
 
 
@@ -157,14 +175,15 @@ def plan_run(
         choices: the user's; None: none.
 
     Raises:
-        InputError: a value is out of its range.
+        InputError: a value is out of its range, or the device is not here.
     """
     choices = choices or Choices()
     lr = auto_lr(resolution) if choices.lr is None else choices.lr
-    generator = _generator(data, resolution, c_dim, choices)
     batch = auto_batch(resolution) if choices.batch is None else choices.batch
     if not isinstance(batch, int) or batch < 1:
         raise InputError(f"batch is {batch!r}; wanted an int of at least 1")
+    loop = _loop(batch, choices)
+    generator = _generator(data, resolution, c_dim, choices, loop)
     ema_kimg = batch * 10 / 32 if choices.ema_kimg is None else choices.ema_kimg
     return RunConfig(
         name=name,
@@ -178,5 +197,5 @@ def plan_run(
         ),
         optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
         ema=EmaConfig(half_life_kimg=ema_kimg),
-        loop=_loop(batch, choices),
+        loop=loop,
     )

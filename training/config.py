@@ -5,14 +5,11 @@ appendix B.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from stylegen.data.config import DataConfig
 from stylegen.errors import InputError
 from stylegen.networks.config import DiscriminatorConfig, GeneratorConfig
-
-Precision = Literal["auto", "fp32", "bf16"]
-PRECISIONS = ("auto", "fp32", "bf16")
+from stylegen.precision import NUM_LOW_PRECISION_RES, PRECISIONS, Precision
 
 
 def _check_range(config: object, low: float, high: float, *names: str) -> None:
@@ -109,7 +106,7 @@ class LoopConfig:
         max_minutes: stop (with a snapshot) when this time is over; None: never.
         device: "auto" takes a GPU if there is one, else the CPU.
         precision: "auto" takes bfloat16 where the device computes in it, else float32.
-        num_low_precision_res: how many of the top resolutions that concerns.
+        num_low_precision_res: how many of the top resolutions that concerns; 0: none.
     """
 
     kimg: float = 25000.0
@@ -120,12 +117,13 @@ class LoopConfig:
     max_minutes: float | None = None
     device: str = "auto"
     precision: Precision = "auto"
-    num_low_precision_res: int = 4
+    num_low_precision_res: int = NUM_LOW_PRECISION_RES
 
     def __post_init__(self) -> None:
         _check_range(self, 0, 1e9, "kimg")
         _check_range(self, 1e-3, 1e9, "tick_kimg", "snapshot_kimg")
         _check_range(self, 0, 2**32 - 1, "seed")
+        _check_range(self, 0, 100, "num_low_precision_res")
         _check_count(self, "batch")
         if self.max_minutes is not None:
             _check_range(self, 0, 1e9, "max_minutes")
@@ -156,3 +154,8 @@ class RunConfig:
                     f"the generator's {name} is {getattr(g, name)}, the discriminator's is "
                     f"{getattr(d, name)}; they should be equal"
                 )
+        if self.loop.precision == "fp16" and None in (g.conv_clamp, d.conv_clamp):
+            raise InputError(
+                "precision is 'fp16', whose numbers end at 65504, but the run's networks have no "
+                "conv_clamp: take bf16 or fp32, or begin a run with a clamp of 256"
+            )

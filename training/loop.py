@@ -13,14 +13,19 @@ from typing import Any, Literal
 
 from stylegen.data import open_images
 from stylegen.data.threads import Progress
-from stylegen.devices import choose_device, full_float32
+from stylegen.devices import choose_device, choose_precision, full_float32
 from stylegen.errors import InputError
 from stylegen.training.config import RunConfig
 from stylegen.training.folder import RunFolder, new_run_folder
 from stylegen.training.interrupts import stop_requests
 from stylegen.training.run import Run
 
-CHANGEABLE = frozenset(("kimg", "tick_kimg", "snapshot_kimg", "max_minutes", "device", "precision"))
+CHANGEABLE = frozenset(
+    (
+        "kimg", "tick_kimg", "snapshot_kimg", "max_minutes", "device", "precision",
+        "num_low_precision_res",
+    )
+)  # fmt: skip
 Reason = Literal["finished", "interrupted", "out of time"]
 
 
@@ -120,7 +125,7 @@ def train(
             f"the images are read at {images.resolution} px, but the networks are for "
             f"{config.generator.resolution} px"
         )
-    choose_device(config.loop.device)
+    choose_precision(config.loop.precision, choose_device(config.loop.device))
     folder = new_run_folder(out, config.name)
     folder.write_config(config)
     run = Run(config, folder, images, False, progress)

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylegen.ops import no_weight_gradients
+
 
 def generator_loss(fake_logits: Tensor) -> Tensor:
     """Return the mean of softplus(-D(fake)) over (N, 1) logits."""
@@ -39,7 +41,8 @@ def r1_penalty(real_logits: Tensor, real: Tensor, gamma: float) -> tuple[Tensor,
     Returns:
         The penalty (differentiable), and the mean squared gradient itself (detached).
     """
-    (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
+    with no_weight_gradients():
+        (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
     squared = gradient.square().sum([1, 2, 3]).mean()
     return squared * (gamma / 2), squared.detach()
 
@@ -55,7 +58,8 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     Returns:
         (N,): square root of the mean over layers of the squared gradient's sum over D.
     """
-    (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
+    with no_weight_gradients():
+        (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     return gradient.square().sum(2).mean(1).sqrt()
 
 

@@ -10,10 +10,11 @@ from torch import Tensor
 from stylegen.checkpoints import SnapshotInfo, save_snapshot
 from stylegen.data import ImageSet
 from stylegen.data.threads import Progress
-from stylegen.devices import choose_device, choose_precision
+from stylegen.devices import choose_device, choose_precision, precision_name
 from stylegen.images import make_grid, save_image
 from stylegen.latents import one_hot
-from stylegen.networks import Discriminator, Generator
+from stylegen.memory import keep_freed_memory
+from stylegen.networks import Discriminator, Generator, lay_out
 from stylegen.training.config import RunConfig
 from stylegen.training.feed import Feed
 from stylegen.training.folder import RunFolder
@@ -32,14 +33,18 @@ def build_trainer(config: RunConfig, labels: Tensor) -> Trainer:
     Args:
         config: the run.
         labels: class of every image, int64: what generated images draw theirs from.
+
+    Raises:
+        InputError: the device is not here, or it cannot compute in the precision.
     """
     device = choose_device(config.loop.device)
     dtype = choose_precision(config.loop.precision, device)
+    _log.info("training on %s in %s", device, precision_name(dtype))
     torch.manual_seed(config.loop.seed)
-    generator = Generator(config.generator).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    discriminator = Discriminator(config.discriminator).to(  # type: ignore[call-overload]
-        device, memory_format=torch.channels_last
-    )
+    if device.type == "cpu":
+        keep_freed_memory()
+    generator = lay_out(Generator(config.generator).to(device))
+    discriminator = lay_out(Discriminator(config.discriminator).to(device))
     for network in (generator, discriminator):
         network.set_precision(dtype, config.loop.num_low_precision_res)
 
@@ -131,7 +136,8 @@ class Run:
         self.tick_begin += time.perf_counter() - begin
 
     def _provenance(self) -> dict[str, Any]:
-        data = self.config.data
+        data, loop = self.config.data, self.config.loop
+        dtype = choose_precision(loop.precision, self.trainer.device)
         return {
             "run": self.config.name,
             "data": self.images.name,
@@ -140,7 +146,8 @@ class Run:
             "data_filter": data.filter,
             "data_background": data.background,
             "xflip": data.xflip,
-            "seed": self.config.loop.seed,
+            "seed": loop.seed,
+            "precision": precision_name(dtype),
             "stylegen": __version__,
             "torch": torch.__version__,
         }

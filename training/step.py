@@ -2,7 +2,7 @@
 
 Per step: generator, path length (every pl_interval steps), discriminator, R1 (every r1_interval
 steps), each with latents of its own; then the generator's average. Real and fake images go
-through the discriminator separately, so that minibatch deviations never mix them.
+through the discriminator as two parts of one batch: minibatch deviations never mix them.
 
 Source: Karras et al. 2020 (StyleGAN2), section 3.1 and appendix B; style mixing: Karras et al.
 2019 (StyleGAN), section 3.1.
@@ -123,14 +123,21 @@ class Trainer:
         self._update(self.generator, self.generator_optimizer, penalty * gain)
         return {"path_length": lengths.detach().mean(), "loss_pl": penalty.detach()}
 
+    def _judge(
+        self, fake: Tensor, c_fake: Tensor | None, real: Tensor, c_real: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the logits of both batches, from one pass that never mixes them."""
+        c = None if c_fake is None or c_real is None else torch.cat([c_fake, c_real])
+        fake_logits, real_logits = self.discriminator(torch.cat([fake, real]), c, parts=2).chunk(2)
+        return fake_logits, real_logits
+
     def discriminator_main(self, real: Tensor, c_real: Tensor | None) -> Stats:
         """Tell real from fake."""
         self._train_only(self.discriminator)
         with torch.no_grad():
             ws, c = self._draw_ws(len(real))
             fake = self.generator.synthesis(ws)
-        fake_logits = self.discriminator(fake, c)
-        real_logits = self.discriminator(real, c_real)
+        fake_logits, real_logits = self._judge(fake, c, real, c_real)
         loss = discriminator_loss(fake_logits, real_logits)
         self._update(self.discriminator, self.discriminator_optimizer, loss)
         return {

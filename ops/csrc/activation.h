@@ -94,12 +94,11 @@ STYLEGEN_HD T reference_point(const BiasAct<T>& p, T ref, T b) {
   return from_output(p.act) ? ref / p.gain : ref + b;
 }
 
-// Whether the clamp lets the gradient through.
+// Whether the clamp lets the gradient through. Without a branch, so that loops vectorise.
 template <typename T>
 STYLEGEN_HD bool inside(const BiasAct<T>& p, T ref, T point) {
-  if (p.clamp < T(0)) return true;
   const T y = from_output(p.act) ? ref : p.gain * value(Act::swish, point, p.alpha);
-  return std::fabs(y) < p.clamp;
+  return bool(int(p.clamp < T(0)) | int(std::fabs(y) < p.clamp));
 }
 
 // y of one element.
@@ -115,6 +114,15 @@ template <typename T>
 STYLEGEN_HD T backward(const BiasAct<T>& p, T dy, T ref, T b) {
   const T point = reference_point(p, ref, b);
   return inside(p, ref, point) ? dy * p.gain * slope(p.act, point, p.alpha) : T(0);
+}
+
+// backward() for leaky ReLU, and for the identity as its case alpha = 1: the slope follows from the
+// sign of y, without a division.
+template <typename T>
+STYLEGEN_HD T backward_lrelu(const BiasAct<T>& p, T dy, T y) {
+  const bool above = p.gain > T(0) ? y > T(0) : y < T(0);
+  const bool lets_through = bool(int(p.clamp < T(0)) | int(std::fabs(y) < p.clamp));
+  return lets_through ? dy * p.gain * (above ? T(1) : p.alpha) : T(0);
 }
 
 // The derivative of ddx * backward(dy, ref) by ref: by y the gain cancels, by x it does not.

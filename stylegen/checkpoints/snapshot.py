@@ -14,7 +14,13 @@ from stylegen import configs
 from stylegen.checkpoints.files import read_header, read_tensors, write_tensors
 from stylegen.checkpoints.official import load_strictly
 from stylegen.errors import InputError
-from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from stylegen.networks import (
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    lay_out,
+)
 
 KIND = "stylegen snapshot"
 VERSION = 1
@@ -93,7 +99,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Generator:
     load_strictly(generator, read_tensors(path, "G_ema."), str(path))
     generator.class_names = info.class_names
     generator = generator.eval().requires_grad_(False)
-    return generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return lay_out(generator.to(device))
 
 
 def load_discriminator(path: str | Path, device: str | torch.device = "cpu") -> Discriminator:

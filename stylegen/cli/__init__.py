@@ -11,9 +11,11 @@ import click
 
 from stylegen.cli.data import data
 from stylegen.cli.demo import demo
+from stylegen.cli.doctor import doctor
 from stylegen.cli.evaluate import evaluate
 from stylegen.cli.generate import generate
 from stylegen.cli.mix import mix
+from stylegen.cli.ops import ops
 from stylegen.cli.train import train
 from stylegen.errors import InputError
 from stylegen.version import __version__
@@ -58,5 +60,5 @@ def main(verbose: bool) -> None:
     )
 
 
-for command in (train, generate, mix, evaluate, data, demo):
+for command in (train, generate, mix, evaluate, data, demo, doctor, ops):
     main.add_command(command)

@@ -15,6 +15,7 @@ from stylegen.cli.options import (
     noise_option,
     overwrite_option,
     parse_grid,
+    precision_option,
     psi_option,
     refuse_existing,
 )
@@ -30,6 +31,7 @@ from stylegen.cli.options import (
 @class_option
 @noise_option
 @device_option
+@precision_option
 @overwrite_option
 def generate(
     network: Path,
@@ -37,6 +39,7 @@ def generate(
     out: Path,
     grid: str | None,
     device: str,
+    precision: str,
     overwrite: bool,
     **options: Any,
 ) -> None:
@@ -56,7 +59,7 @@ def generate(
     paths = [out / f"seed{seed:04d}.png" for seed in numbers]
     sheet = [] if shape is None else [out / "grid.png"]
     refuse_existing(paths + sheet, overwrite)
-    generator = load_network(network, device)
+    generator = load_network(network, device, precision)
     kept = []
     with new_folder(out), bar("drawing", "img") as progress:
         for i in range(0, len(numbers), GROUP):

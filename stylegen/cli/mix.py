@@ -13,6 +13,7 @@ from stylegen.cli.options import (
     new_folder,
     noise_option,
     overwrite_option,
+    precision_option,
     psi_option,
     refuse_existing,
 )
@@ -38,6 +39,7 @@ from stylegen.cli.options import (
 @class_option
 @noise_option
 @device_option
+@precision_option
 @overwrite_option
 def mix(
     network: Path,
@@ -46,6 +48,7 @@ def mix(
     styles: str | None,
     out: Path,
     device: str,
+    precision: str,
     overwrite: bool,
     **options: Any,
 ) -> None:
@@ -67,7 +70,7 @@ def mix(
     grid = out if single else out / "grid.png"
     refuse_existing([grid, *pairs], overwrite)
     check_image_name(grid)
-    generator = load_network(network, device)
+    generator = load_network(network, device, precision)
     with new_folder(grid.parent):
         mixed = mix_styles(generator, row_seeds, col_seeds, styles, **options)
         save_image(mixed.grid(), grid)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from stylegen.errors import InputError
+from stylegen.precision import PRECISIONS
 
 Progress = Callable[[int, int], None]
 
@@ -31,18 +32,38 @@ noise_option = click.option(
     show_default=True,
     help="The layers' noise: the stored one, drawn from the seed, or none.",
 )
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="fp32",
+    show_default=True,
+    help="fp32 draws the same on every machine; auto: bf16 where the device computes in it.",
+)
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 
 
-def load_network(path: Path, device: str) -> Any:
-    """Load a snapshot's generator onto a device named as users name it."""
-    from stylegen.checkpoints import load
-    from stylegen.devices import choose_device
+def load_network(path: Path, device: str, precision: str) -> Any:
+    """Load a snapshot's generator onto a device named as users name it.
 
-    return load(path, choose_device(device))
+    Raises:
+        InputError: the file, the device or the precision cannot be used.
+    """
+    from stylegen.checkpoints import load
+    from stylegen.devices import choose_device, choose_precision, precision_name
+
+    place = choose_device(device)
+    dtype = choose_precision(precision, place)
+    generator = load(path, place)
+    if precision_name(dtype) == "fp16" and generator.config.conv_clamp is None:
+        raise InputError(
+            f"precision is 'fp16', whose numbers end at 65504, but the network in {path} has no "
+            "conv_clamp; take bf16 or fp32"
+        )
+    generator.set_precision(dtype)
+    return generator
 
 
 def parse_grid(text: str, count: int) -> tuple[int, int]:

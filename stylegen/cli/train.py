@@ -12,8 +12,8 @@ from click.core import ParameterSource
 from stylegen.cli.options import bar
 from stylegen.data.config import DataConfig, Filter
 from stylegen.errors import InputError
+from stylegen.precision import PRECISIONS
 from stylegen.training.choices import Choices as Defaults
-from stylegen.training.config import PRECISIONS
 
 _ARCHITECTURES = click.Choice(["skip", "resnet", "orig"])
 _DATA = ("channels", "background", "filter", "xflip")
@@ -116,7 +116,11 @@ def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
 @click.option("--batch", type=int, help="Images of a step.  [default: 4096 / resolution, up to 32]")
 @click.option("--gamma", type=float, help="R1 weight.  [default: 0.0002 resolution^2 / batch]")
 @click.option("--lr", type=float, help="Learning rate.  [default: 0.0025; 0.002 from 1024 px]")
-@click.option("--conv-clamp", type=float, help="Clip activations to +- this.  [default: do not]")
+@click.option(
+    "--conv-clamp",
+    type=float,
+    help="Clip activations to +- this; 0 does not.  [default: 256 in bf16 and fp16, else 0]",
+)
 @click.option(
     "--channel-base",
     type=int,
@@ -228,7 +232,14 @@ def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
     type=click.Choice(PRECISIONS),
     default=Defaults.precision,
     show_default=True,
-    help="auto: bf16 where the device computes in it.",
+    help="Of the top resolutions. auto: bf16 where the device computes in it, else fp32.",
+)
+@click.option(
+    "--num-low-precision-res",
+    type=int,
+    default=Defaults.num_low_precision_res,
+    show_default=True,
+    help="How many of the top resolutions that concerns.",
 )
 @click.pass_context
 def train(

@@ -12,13 +12,22 @@ from stylegen.networks.config import DiscriminatorConfig, GeneratorConfig
 if TYPE_CHECKING:
     from stylegen.networks.discriminator import Discriminator
     from stylegen.networks.generator import Generator
+    from stylegen.networks.layers import lay_out
     from stylegen.networks.synthesis import Noise
 
-__all__ = ["Discriminator", "DiscriminatorConfig", "Generator", "GeneratorConfig", "Noise"]
+__all__ = [
+    "Discriminator",
+    "DiscriminatorConfig",
+    "Generator",
+    "GeneratorConfig",
+    "Noise",
+    "lay_out",
+]
 
 _HOMES = {
     "Discriminator": "stylegen.networks.discriminator",
     "Generator": "stylegen.networks.generator",
+    "lay_out": "stylegen.networks.layers",
     "Noise": "stylegen.networks.synthesis",
 }
 

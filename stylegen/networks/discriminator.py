@@ -151,7 +151,14 @@ class DiscriminatorEpilogue(nn.Module):
             _warn_of_group(batch, self.group_size, group)
         return group
 
-    def forward(self, x: Tensor | None, image: Tensor | None, cmap: Tensor | None) -> Tensor:
+    def _with_deviation(self, x: Tensor, parts: int) -> Tensor:
+        """Append the minibatch deviation, of each part of the batch by itself."""
+        group = self._group(x.shape[0] // parts)
+        return torch.cat([minibatch_stddev(p, group, self.mbstd_channels) for p in x.chunk(parts)])
+
+    def forward(
+        self, x: Tensor | None, image: Tensor | None, cmap: Tensor | None, parts: int = 1
+    ) -> Tensor:
         """Map (N, I, 4, 4), for the skip architecture the image, and (N, cmap_dim) to (N, 1)."""
         if self.fromrgb is not None and image is not None:
             rgb: Tensor = self.fromrgb(image.to(torch.float32))
@@ -159,7 +166,7 @@ class DiscriminatorEpilogue(nn.Module):
         assert x is not None
         x = x.to(torch.float32)
         if self.mbstd_channels:
-            x = minibatch_stddev(x, self._group(x.shape[0]), self.mbstd_channels)
+            x = self._with_deviation(x, parts)
         y: Tensor = self.out(self.fc(self.conv(x).flatten(1)))
         if cmap is None:
             return y
@@ -186,19 +193,24 @@ class Discriminator(BlockNetwork):
             )
         self.b4 = DiscriminatorEpilogue(config, cmap_dim)
 
-    def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, image: Tensor, c: Tensor | None = None, parts: int = 1) -> Tensor:
         """Judge images: positive logits are real.
 
         Args:
             image: (N, channels, R, R) float32, about [-1, 1].
             c: (N, C), one-hot, for conditional networks.
+            parts: batches of equal size that follow each other in ``image`` and are to be judged
+                as if each came alone.
 
         Returns:
             (N, 1) float32.
 
         Raises:
-            InputError: the image or c has another shape than the network's.
+            InputError: the image or c has another shape than the network's, or N is no multiple
+                of ``parts``.
         """
+        if parts < 1 or image.shape[0] % parts:
+            raise InputError(f"{image.shape[0]} images cannot be {parts} equal parts")
         wanted = (self.config.img_channels, self.resolution, self.resolution)
         if image.ndim != 4 or image.shape[1:] != wanted:
             shape = ", ".join(str(n) for n in wanted)
@@ -209,5 +221,5 @@ class Discriminator(BlockNetwork):
         for r, block in reversed(list(self.blocks())):
             if r > 4:
                 x, rest = block(x, rest)
-        logits: Tensor = self.b4(x, rest, cmap)
+        logits: Tensor = self.b4(x, rest, cmap, parts)
         return logits

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from stylegen.networks.config import GeneratorConfig
 from stylegen.networks.mapping import MappingNetwork
 from stylegen.networks.synthesis import Noise, SynthesisNetwork
+from stylegen.precision import NUM_LOW_PRECISION_RES
 
 
 class Generator(nn.Module):
@@ -38,7 +39,7 @@ class Generator(nn.Module):
             w_avg_beta=config.w_avg_beta,
         )
 
-    def set_precision(self, dtype: torch.dtype, num_res: int = 4) -> None:
+    def set_precision(self, dtype: torch.dtype, num_res: int = NUM_LOW_PRECISION_RES) -> None:
         """Compute the top blocks in another type; see :meth:`BlockNetwork.set_precision`."""
         self.synthesis.set_precision(dtype, num_res)
 

@@ -10,12 +10,23 @@ N batch, I input features, O output features, H height, W width, k kernel size.
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylegen.ops import ACTIVATIONS, bias_act, conv2d_down, conv2d_up, setup_filter
+from stylegen.ops import (
+    ACTIVATIONS,
+    bias_act,
+    conv2d,
+    conv2d_down,
+    conv2d_up,
+    epilogue,
+    scaled_weight,
+    setup_filter,
+)
+from stylegen.precision import NUM_LOW_PRECISION_RES
 
 
 def normalize_2nd_moment(x: Tensor, eps: float = 1e-8) -> Tensor:
@@ -41,6 +52,9 @@ def low_precision_blocks(resolution: int, num_res: int) -> set[int]:
     return {r for r in block_resolutions(resolution)[-num_res:] if r >= 8} if num_res else set()
 
 
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
 class BlockNetwork(nn.Module):
     """A network of one block per resolution, named b4, b8, ... as in official checkpoints."""
 
@@ -53,7 +67,7 @@ class BlockNetwork(nn.Module):
         for r in block_resolutions(self.resolution):
             yield r, self.get_submodule(f"b{r}")
 
-    def set_precision(self, dtype: torch.dtype, num_res: int = 4) -> None:
+    def set_precision(self, dtype: torch.dtype, num_res: int = NUM_LOW_PRECISION_RES) -> None:
         """Compute the top blocks in another type; parameters and the image stay float32.
 
         Args:
@@ -63,6 +77,27 @@ class BlockNetwork(nn.Module):
         low = low_precision_blocks(self.resolution, num_res)
         for r, block in self.blocks():
             block.dtype = dtype if r in low else torch.float32  # type: ignore[assignment]
+
+
+def lay_out(network: _Network) -> _Network:
+    """Lay out weights and buffers as convolutions read them fastest: channels last.
+
+    A weight that a transposed convolution reads, of an upsampling layer, is channels last with its
+    input and output channels exchanged. Shapes and values stay what they are.
+
+    Args:
+        network: changed in place.
+
+    Returns:
+        The network.
+    """
+    network.to(memory_format=torch.channels_last)
+    for module in network.modules():
+        weight = getattr(module, "weight", None)
+        if getattr(module, "up", 1) > 1 and isinstance(weight, nn.Parameter) and weight.ndim == 4:
+            swapped = weight.data.transpose(0, 1).contiguous(memory_format=torch.channels_last)
+            weight.data = swapped.transpose(0, 1)
+    return network
 
 
 class FullyConnected(nn.Module):
@@ -105,7 +140,7 @@ class Conv2d(nn.Module):
         out_channels: O.
         kernel_size: k, odd.
         bias: add one.
-        activation: of :func:`stylegen.ops.bias_act`.
+        activation: linear or lrelu.
         up: upsampling factor.
         down: downsampling factor.
         resample_filter: 1-D taps.
@@ -144,13 +179,13 @@ class Conv2d(nn.Module):
         Returns:
             (N, O, H * up / down, W * up / down).
         """
-        w = (self.weight * self.weight_gain).to(x.dtype)
+        w = scaled_weight(self.weight, self.weight_gain, x.dtype)
         if self.up > 1:
             y = conv2d_up(x, w, self.resample_filter, up=self.up, padding=self.padding)
         elif self.down > 1:
             y = conv2d_down(x, w, self.resample_filter, down=self.down, padding=self.padding)
         else:
-            y = F.conv2d(x, w, padding=self.padding)
+            y = conv2d(x, w, padding=self.padding)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         act_gain = ACTIVATIONS[self.activation].gain * gain
-        return bias_act(y, self.bias, act=self.activation, gain=act_gain, clamp=clamp)
+        return epilogue(y, b=self.bias, act=self.activation, gain=act_gain, clamp=clamp)

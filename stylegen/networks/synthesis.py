@@ -18,7 +18,13 @@ from torch import Tensor, nn
 from stylegen.errors import InputError
 from stylegen.networks.config import GeneratorConfig
 from stylegen.networks.layers import BlockNetwork, Conv2d, FullyConnected, block_resolutions
-from stylegen.ops import ACTIVATIONS, bias_act, modulated_conv2d, setup_filter, upsample2d
+from stylegen.ops import (
+    ACTIVATIONS,
+    PreparedWeight,
+    modulated_conv2d,
+    setup_filter,
+    upsample2d,
+)
 
 Noise = Literal["random", "const", "none"]
 NOISES = ("random", "const", "none")
@@ -55,6 +61,7 @@ class SynthesisLayer(nn.Module):
         self.resolution, self.up, self.conv_clamp = resolution, up, conv_clamp
         self.affine = FullyConnected(w_dim, in_channels, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self._prepare = PreparedWeight()
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("resample_filter", setup_filter(resample_filter, separable=False))
@@ -80,17 +87,18 @@ class SynthesisLayer(nn.Module):
         Returns:
             (N, O, r, r).
         """
-        x = modulated_conv2d(
+        return modulated_conv2d(
             x,
             self.weight,
             self.affine(w),
             noise=self._noise(x, noise),
+            b=self.bias,
             up=self.up,
             resample_filter=self.resample_filter,
-        )
-        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        return bias_act(
-            x, self.bias, act="lrelu", gain=ACTIVATIONS["lrelu"].gain * gain, clamp=clamp
+            act="lrelu",
+            gain=ACTIVATIONS["lrelu"].gain * gain,
+            clamp=None if self.conv_clamp is None else self.conv_clamp * gain,
+            prepare=self._prepare,
         )
 
 
@@ -117,8 +125,9 @@ class ToRGB(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Map (N, I, r, r) and (N, D) to (N, channels, r, r)."""
         styles = self.affine(w) * self.weight_gain
-        y = modulated_conv2d(x, self.weight, styles, demodulate=False)
-        return bias_act(y, self.bias, clamp=self.conv_clamp)
+        return modulated_conv2d(
+            x, self.weight, styles, b=self.bias, demodulate=False, clamp=self.conv_clamp
+        )
 
 
 class SynthesisBlock(nn.Module):

@@ -16,7 +16,10 @@ from safetensors.torch import save_file
 from stylegen.cli import main
 from stylegen.data import write_synth
 
-COMMANDS = ["", "train", "generate", "mix", "evaluate", "data", "data build", "data synth", "demo"]
+COMMANDS = [
+    "", "train", "generate", "mix", "evaluate", "data", "data build", "data synth", "demo",
+    "doctor", "ops", "ops build", "ops clean",
+]  # fmt: skip
 TINY = (
     "--batch 8 --channel-base 64 --channel-max 8 --z-dim 8 --w-dim 8 --kimg 0.04 --tick-kimg 0.02 "
     "--snapshot-kimg 0.02 --device cpu"
@@ -93,6 +96,10 @@ BAD = {
     "train --resume {f}/runs/00000-faces --data {d} --batch 4": "--batch, --data cannot change",
     "train --resume {f}/runs/00000-faces --out {f}/r": "--out cannot change",
     "train --data {d} --out {f}/r --device meta": "meta",
+    "train --data {d} --out {f}/r --precision fp16 --conv-clamp 0 --device cpu": "no conv_clamp",
+    "train --data {d} --out {f}/r --precision int8": "int8",
+    "train --data {d} --out {f}/r --num-low-precision-res -1": "num_low_precision_res",
+    "generate --network {n} --seeds 0 --precision fp8 --out {f}/o": "fp8",
     "generate --network {n} --seeds 0 --device xpu --out {f}/o": "xpu",
     "generate --network {n} --seeds 0 --psi nan --out {f}/o": "psi",
     "generate --network {n} --seeds 0 --psi 0.5 --cutoff -1 --out {f}/o": "cutoff",

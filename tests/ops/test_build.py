@@ -1,260 +1,269 @@
-"""The build of the CUDA kernels: a real one wherever there is a compiler, and its failures."""
+"""The build of the CPU kernels, with a real compiler on small sources, and all that can go wrong.
 
-import fcntl
-import importlib.util
+Compilers in these tests are shell scripts before the real one: they count their calls, wait, or
+fail.
+"""
+
 import logging
+import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
+import time
 
 import pytest
-import torch
 
-from stylegen.ops import build, compile, toolkit
+from stylegen.ops import build
 
-FAKE_NVCC = """#!/bin/sh
-case "$*" in
-  *--version*) echo "Cuda compilation tools, release {version}, V{version}.1";;
-  *) echo 'kernel.cu(7): error: identifier "nonsense" is undefined' >&2
-     echo '1 error detected in the compilation of "kernel.cu".' >&2
-     exit 1;;
-esac
+REAL = shutil.which("c++") or shutil.which("g++")
+pytestmark = pytest.mark.skipif(REAL is None, reason="no C++ compiler")
+
+SOURCE = """
+#include <Python.h>
+#include "answer.h"
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "stylegen_cpu"};
+PyMODINIT_FUNC __attribute__((visibility("default"))) PyInit_stylegen_cpu() {
+  PyObject* module = PyModule_Create(&definition);
+  PyModule_AddIntConstant(module, "answer", ANSWER);
+  return module;
+}
+"""
+COUNTED = 'case "$*" in *" -c "*) echo called >> {calls};; esac\n'
+PROCESS = """
+import logging, sys
+from stylegen.ops import build
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+build.SOURCES = build.Path(sys.argv[1])
+print(build.kernels("cpu").answer)
 """
 
 
-def fake_toolkit(home: Path, version: str) -> Path:
-    (home / "bin").mkdir(parents=True)
-    (home / "include").mkdir()
-    (home / "lib64").mkdir()
-    (home / "lib64" / "libcudart.so").touch()
-    (home / "bin" / "nvcc").write_text(FAKE_NVCC.format(version=version))
-    (home / "bin" / "nvcc").chmod(0o755)
-    return home
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch):
+    """Nothing was tried yet in this process, and no compiler is named."""
+    monkeypatch.setattr(build, "_outcomes", {})
+    monkeypatch.delenv("CXX", raising=False)
 
 
 @pytest.fixture
-def major():
-    if torch.version.cuda is None:
-        pytest.skip("torch is built without CUDA")
-    return int(torch.version.cuda.split(".")[0])
+def sources(tmp_path, monkeypatch):
+    """Small sources in the place of the package's, whose path has all that paths may have."""
+    folder = tmp_path / "the $sources: small"
+    (folder / "cpu").mkdir(parents=True)
+    (folder / "answer.h").write_text("#define ANSWER 42\n")
+    (folder / "cpu" / "bindings.cpp").write_text(SOURCE)
+    monkeypatch.setattr(build, "SOURCES", folder)
+    return folder
 
 
 @pytest.fixture
-def clean(monkeypatch):
-    """Forget what was built, and look as if there were a GPU."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(build, "_architectures", lambda: "9.0")
-    build._kernels_or_failure.cache_clear()
-    yield
-    build._kernels_or_failure.cache_clear()
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "my cache"
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(folder))
+    return folder
 
 
 @pytest.fixture
-def broken(tmp_path, monkeypatch, major):
-    """A compiler that refuses everything, and one source for it."""
-    sources = tmp_path / "csrc"
-    sources.mkdir()
-    (sources / "kernel.cu").write_text("nonsense")
-    for module in (build, compile):
-        monkeypatch.setattr(module, "SOURCES", sources)
-    monkeypatch.setenv("CUDA_HOME", str(fake_toolkit(tmp_path / "cuda", f"{major}.0")))
-    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "cache"))
+def compiler(tmp_path, monkeypatch):
+    """Make a script the compiler; it counts its compilations."""
+    calls = tmp_path / "calls"
+    calls.touch()
+
+    def use(script):
+        path = tmp_path / "bin" / "c++"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\n" + COUNTED.format(calls=calls) + script)
+        path.chmod(0o755)
+        monkeypatch.setenv("CXX", str(path))
+        return lambda: calls.read_text().count("called")
+
+    return use
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    try:
-        toolkit.find_toolkit()
-    except RuntimeError as error:
-        pytest.skip(f"no CUDA compiler: {error}")
-    return build.compile_cuda("9.0", tmp_path_factory.mktemp("kernels"))
+def start(sources):
+    return subprocess.Popen(
+        [sys.executable, "-c", PROCESS, sources],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
 
 
-def test_kernels_compile_and_link(library):
+def wait_for(path, process, limit_sec=60):
+    end = time.monotonic() + limit_sec
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.usefixtures("sources")
+def test_it_is_built_once(cache, compiler, caplog):
+    calls = compiler(f'exec {REAL} "$@"')
+    assert build.kernels("cpu").answer == 42
+    assert build.kernels("cpu") is build.kernels("cpu")
+    (message,) = [r.message for r in caplog.records if r.levelno >= logging.WARNING]
+    assert message.startswith(f"building the CPU kernels in {cache}")
+    build._outcomes.clear()  # as another process
+    assert build.kernels("cpu").answer == 42
+    assert calls() == 1
+    (library,) = cache.glob("ops-cpu-*/*.so")
+    assert {path.name for path in library.parent.iterdir()} == {library.name, "in_use"}
+    assert build.build("cpu") == library
+
+
+@pytest.mark.usefixtures("sources")
+def test_ahead_of_time_in_another_folder(tmp_path):
+    library = build.build("cpu", folder=tmp_path / "ahead")
+    assert library == build.library_path(build.recipe_for("cpu"), tmp_path / "ahead")
     assert library.read_bytes()[:4] == b"\x7fELF"
-    assert b"sm_90" in library.read_bytes()
 
 
-def test_second_build_takes_the_first(library, caplog):
-    with caplog.at_level(logging.INFO, logger="stylegen.ops"):
-        assert build.compile_cuda("9.0", library.parents[1]) == library
-    assert "building" not in caplog.text
-
-
-def test_module_refuses_what_the_kernels_cannot(library):
-    """Loaded without a GPU: only the checks of the arguments can run."""
-    spec = importlib.util.spec_from_file_location(library.stem, library)
-    kernels = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(kernels)
-    x = torch.zeros(1, 2, 4, 4)
-    refused = pytest.raises(RuntimeError, match="wanted a CUDA tensor, not one on cpu")
-    with refused:
-        kernels.bias_act(x, None, 1, 0, 0.0, 1.0, -1.0)
-    with refused:
-        kernels.bias_act_backward(x, x, None, 1, 0, 0.0, 1.0, -1.0)
-    with refused:
-        kernels.bias_act_backward2(x, x, x, None, 1, 0, 0.0, 1.0, -1.0)
-    with refused:
-        kernels.upfirdn2d(x, x[0, 0], [1, 1], [1, 1], [0, 0, 0, 0], False, 1.0)
-
-
-@pytest.mark.usefixtures("broken")
-def test_failed_build_says_the_compilers_last_error(tmp_path):
-    with pytest.raises(RuntimeError) as failure:
-        build.compile_cuda("9.0")
-    message = str(failure.value)
-    assert message.startswith('kernel.cu(7): error: identifier "nonsense" is undefined')
-    assert "\n" not in message
-    (log,) = (tmp_path / "cache").glob("ops-*/build.log")
-    assert str(log) in message
-    assert "1 error detected" in log.read_text()
-
-
-@pytest.mark.usefixtures("broken", "clean")
-def test_failed_build_is_remembered(monkeypatch):
-    tries = []
-    real = build.compile_module
-    monkeypatch.setattr(build, "compile_module", lambda *args: tries.append(1) or real(*args))
+@pytest.mark.usefixtures("sources")
+def test_a_failed_build_is_remembered_and_told_in_one_line(compiler, cache, caplog):
+    fail = 'echo "a.cpp:1: error: first" >&2; echo "a.cpp:7: error: no more" >&2; exit 1'
+    calls = compiler(f'case "$*" in *" -c "*) {fail};; *) exec {REAL} "$@";; esac')
+    messages = set()
     for _ in range(3):
-        with pytest.raises(RuntimeError, match="nonsense"):
-            build.cuda_kernels()
-    assert len(tries) == 1
+        with pytest.raises(RuntimeError) as failure:
+            build.kernels("cpu")
+        messages.add(str(failure.value))
+    assert calls() == 1
+    (log,) = cache.glob("ops-cpu-*/build.log")
+    assert messages == {f"a.cpp:7: error: no more (all of it in {log})"}
+    assert "a.cpp:1: error: first" in log.read_text()
+    assert len(caplog.records) == 1  # that it is being built
+    with pytest.raises(
+        RuntimeError, match=r"a\.cpp:7: error: no more"
+    ):  # asked for anew, tried anew
+        build.build("cpu")
+    assert calls() == 2
+    assert not list(cache.rglob("scratch-*"))
 
 
-@pytest.mark.usefixtures("broken")
-def test_stale_lock_is_removed(tmp_path, caplog):
-    folder = tmp_path / "cache" / f"ops-{build._digest(toolkit.find_toolkit(), '9.0')}"
-    folder.mkdir(parents=True)
-    (folder / "lock").write_text("left by a process that died")
-    with (
-        caplog.at_level(logging.INFO, logger="stylegen.ops"),
-        pytest.raises(RuntimeError, match="nonsense"),
+@pytest.mark.usefixtures("sources")
+def test_garbage_is_not_kept(compiler, cache):
+    script = 'case "$*" in *--version*|*-E*) exec {real} "$@";; esac\n{work}'
+    write = 'while [ "$1" != -o ]; do shift; done; echo garbage > "$2"'
+    compiler(script.format(real=REAL, work=write))
+    with pytest.raises(
+        RuntimeError, match=r"what was built does not load: .*invalid ELF|too short"
     ):
-        build.compile_cuda("9.0")
-    assert f"removing the lock {folder / 'lock'}" in caplog.text
+        build.kernels("cpu")
+    assert not list(cache.rglob("*.so"))
+    build._outcomes.clear()
+    compiler(script.format(real=REAL, work=f'exec {REAL} "$@"'))
+    assert build.kernels("cpu").answer == 42
 
 
-@pytest.mark.usefixtures("broken", "clean")
-def test_unwritable_cache_is_a_failure_too(tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "file" / "below"))
-    with pytest.raises(RuntimeError, match="Not a directory"):
-        build.cuda_kernels()
+@pytest.mark.usefixtures("sources")
+def test_a_library_that_became_garbage_is_built_again(cache, caplog):
+    library = build.library_path(build.recipe_for("cpu"))
+    library.parent.mkdir(parents=True)
+    library.write_text("garbage, and more of it, so that it is no header of anything")
+    assert build.kernels("cpu").answer == 42
+    assert "does not load" in caplog.text
+    assert str(cache) in caplog.text
 
 
-def test_without_a_gpu_there_are_no_kernels(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    build._kernels_or_failure.cache_clear()
-    with pytest.raises(RuntimeError, match="no CUDA device"):
-        build.cuda_kernels()
-    build._kernels_or_failure.cache_clear()
+@pytest.mark.usefixtures("sources")
+@pytest.mark.parametrize("obstacle", ["a file in its place", "a lock that cannot be opened"])
+def test_an_unwritable_cache_is_said_and_does_without(cache, caplog, obstacle):
+    library = build.library_path(build.recipe_for("cpu"))
+    if obstacle == "a file in its place":
+        cache.touch()
+        reason = "Not a directory|File exists"
+    else:
+        (library.parent / "in_use").mkdir(parents=True)
+        reason = "Is a directory"
+    with pytest.raises(OSError, match=reason):  # ahead of time, it is an error
+        build.build("cpu")
+    assert build.kernels("cpu").answer == 42
+    told = [r.message for r in caplog.records if "builds cannot be kept" in r.message]
+    assert len(told) == 1
+    assert str(cache) in told[0]
+    assert "STYLEGEN_CACHE names another folder" in told[0]
+    assert not library.exists()
 
 
-def test_two_at_once_take_turns(tmp_path, caplog):
-    entered = threading.Event()
+@pytest.mark.usefixtures("sources")
+def test_a_cache_that_was_filled_need_not_be_writable(cache, caplog):
+    (cache_lock,) = build.build("cpu").parent.glob("in_use")
+    cache_lock.unlink()
+    cache_lock.mkdir()  # no lock can be taken here any more
+    caplog.clear()
+    assert build.kernels("cpu").answer == 42
+    assert not caplog.records
+    assert cache in cache_lock.parents
 
-    def second():
-        with build._alone_in(tmp_path):
-            entered.set()
 
-    with build._alone_in(tmp_path):
-        thread = threading.Thread(target=second)
+@pytest.mark.usefixtures("cache")
+def test_sources_that_change_meanwhile_are_not_mistaken(sources, compiler):
+    change = f"case \"$*\" in *' -c '*) echo '#define ANSWER 7' > '{sources}/answer.h';; esac\n"
+    compiler(f'{change} exec {REAL} "$@"')
+    with pytest.raises(RuntimeError, match="the sources changed while they were compiled"):
+        build.kernels("cpu")
+
+
+@pytest.mark.usefixtures("sources", "cache")
+def test_threads_build_once(compiler):
+    calls = compiler(f'exec {REAL} "$@"')
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(build.kernels("cpu"))) for _ in "abc"]
+    for thread in threads:
         thread.start()
-        assert not entered.wait(0.3)
-    assert entered.wait(10)
-    thread.join()
-    assert "waiting for another process" in caplog.text
+    for thread in threads:
+        thread.join()
+    assert [module.answer for module in got] == [42, 42, 42]
+    assert calls() == 1
 
 
-def test_a_dead_process_leaves_no_lock(tmp_path):
-    hold = "import sys, fcntl, os; fcntl.flock(open(sys.argv[1], 'w'), fcntl.LOCK_EX); os.abort()"
-    subprocess.run([sys.executable, "-c", hold, tmp_path / "in_use"], check=False)
-    with (tmp_path / "in_use").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises if it is held
-    with build._alone_in(tmp_path):
-        assert (tmp_path / "in_use").exists()
+@pytest.mark.usefixtures("cache")
+def test_two_processes_at_once_build_once(sources, compiler, tmp_path):
+    """One compiles, and goes on only when the other has said that it waits."""
+    started, go = tmp_path / "started", tmp_path / "go"
+    wait = f"touch {started}; for _ in $(seq 300); do [ -e {go} ] && break; sleep 0.1; done"
+    calls = compiler(f'case "$*" in *" -c "*) {wait};; esac; exec {REAL} "$@"')
+    first = start(sources)
+    wait_for(started, first)
+    second = start(sources)
+    said = ""
+    while "waiting for" not in said:
+        said = second.stderr.readline()
+        assert said, "the second ended without a word"
+    assert f"waiting for process {first.pid} on" in said
+    go.touch()
+    assert first.communicate(timeout=60)[0] == second.communicate(timeout=60)[0] == "42\n"
+    assert calls() == 1
 
 
-def test_cuda_home_comes_first(tmp_path, monkeypatch, caplog, major):
-    home = fake_toolkit(tmp_path / "cuda", f"{major}.4")
-    monkeypatch.setenv("CUDA_HOME", str(home))
-    with caplog.at_level(logging.INFO, logger="stylegen.ops"):
-        found = toolkit.find_toolkit()
-    assert (found.home, found.version, found.origin) == (home, f"{major}.4", "CUDA_HOME")
-    assert f"{home / 'bin' / 'nvcc'}, version {major}.4, by CUDA_HOME" in caplog.text
+def test_a_build_that_was_killed_is_taken_over(sources, cache, compiler, tmp_path, caplog):
+    started, go = tmp_path / "started", tmp_path / "go"
+    wait = f"touch {started}; for _ in $(seq 300); do [ -e {go} ] && break; sleep 0.1; done"
+    compiler(f'case "$*" in *" -c "*) {wait};; esac; exec {REAL} "$@"')
+    process = start(sources)
+    wait_for(started, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (left,) = cache.glob("ops-cpu-*/scratch-*")
+    go.touch()  # its compiler goes on, and finds its folder gone
+    assert build.kernels("cpu").answer == 42
+    assert f"process {process.pid} on" in caplog.text
+    assert "did not finish its build" in caplog.text
+    assert not left.exists()
 
 
-def test_path_comes_next_and_the_wrong_version_is_passed_over(tmp_path, monkeypatch, major):
-    old = fake_toolkit(tmp_path / "old", f"{major - 1}.8")
-    home = fake_toolkit(tmp_path / "cuda", f"{major}.1")
-    monkeypatch.setenv("CUDA_HOME", str(old))
-    monkeypatch.delenv("CUDA_PATH", raising=False)
-    monkeypatch.setenv("PATH", str(home / "bin"), prepend=":")
-    assert toolkit.find_toolkit().home == home
-
-
-def test_the_package_comes_last(tmp_path, monkeypatch, major):
-    packaged = fake_toolkit(tmp_path / f"nvidia/cu{major}", f"{major}.2")
-    monkeypatch.setattr(toolkit, "_system_candidates", lambda: iter([]))
-    monkeypatch.setattr(toolkit, "packaged_homes", lambda: [packaged])
-    found = toolkit.find_toolkit()
-    assert (found.home, found.origin) == (packaged, "the package nvidia-cuda-nvcc")
-
-
-def test_no_compiler_says_what_to_do(monkeypatch, tmp_path, major):
-    old = fake_toolkit(tmp_path / "old", f"{major - 1}.8")
-    candidates = [("CUDA_HOME", tmp_path), ("CUDA_PATH", old)]
-    monkeypatch.setattr(toolkit, "_system_candidates", lambda: iter(candidates))
-    monkeypatch.setattr(toolkit, "packaged_homes", list)
-    with pytest.raises(RuntimeError) as failure:
-        toolkit.find_toolkit()
-    assert f"{tmp_path} (CUDA_HOME) holds no working bin/nvcc" in str(failure.value)
-    assert f"{old} (CUDA_PATH) is CUDA {major - 1}.8" in str(failure.value)
-    assert "pip install nvidia-cuda-nvcc" in str(failure.value)
-
-
-def test_the_runtime_of_the_package_gets_its_linkers_name(tmp_path, monkeypatch):
-    home = tmp_path / "cu13"
-    (home / "lib").mkdir(parents=True)
-    (home / "lib" / "libcudart.so.13").write_text("runtime")
-    monkeypatch.setattr(toolkit, "packaged_homes", list)
-    found = toolkit.Toolkit(home=home, version="13.0", origin="test")
-    folder = toolkit.runtime_folder(found, tmp_path)
-    assert (folder / "libcudart.so").read_text() == "runtime"
-
-
-@pytest.mark.parametrize(
-    ("output", "expected"),
-    [
-        (
-            "a.cu(1): error: first\na.cu(9): error: last\n2 errors detected\n",
-            "a.cu(9): error: last",
-        ),
-        ("nvcc fatal   : Unsupported gpu architecture 'compute_20'\n", "nvcc fatal"),
-        ("ld: cannot find -lcudart\ncollect2: error: ld returned 1 exit status\n", "ld: cannot"),
-        (
-            "a.cpp:2:9: fatal error: x.h: No such file\ncompilation terminated.\n",
-            "a.cpp:2:9: fatal",
-        ),
-        ("", "no message"),
-    ],
-)
-def test_last_error(output, expected):
-    assert compile.last_error(output).startswith(expected)
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"TORCH_EXTENSIONS_DIR": "/a", "XDG_CACHE_HOME": "/b"}, "/a"),
-        ({"XDG_CACHE_HOME": "/b"}, "/b/stylegen"),
-        ({}, "~/.cache/stylegen"),
-    ],
-)
-def test_cache_folder(monkeypatch, environment, expected):
-    for name in ("TORCH_EXTENSIONS_DIR", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert build.build_folder() == Path(expected).expanduser()
+def test_the_compiler_goes_when_the_process_is_interrupted(sources, cache, compiler, tmp_path):
+    beats = tmp_path / "beats"
+    beat = f"for _ in $(seq 200); do echo >> {beats}; sleep 0.05; done"
+    compiler(f'case "$*" in *" -c "*) {beat};; esac; exec {REAL} "$@"')
+    process = start(sources)
+    wait_for(beats, process)
+    os.kill(process.pid, signal.SIGINT)
+    assert "KeyboardInterrupt" in process.communicate(timeout=20)[1]
+    size = beats.stat().st_size
+    time.sleep(0.5)
+    assert beats.stat().st_size == size
+    assert not list(cache.rglob("scratch-*"))
+    (lock,) = cache.rglob("in_use")
+    assert lock.read_text() == ""

@@ -77,9 +77,10 @@ def test_reported_losses_are_those_of_the_logits(monkeypatch: pytest.MonkeyPatch
     seen = []
     forward = t.discriminator.forward
 
-    def spy(image: torch.Tensor, c: torch.Tensor | None = None) -> torch.Tensor:
-        seen.append(forward(image, c))
-        return seen[-1]
+    def spy(image: torch.Tensor, c: torch.Tensor | None = None, parts: int = 1) -> torch.Tensor:
+        logits = forward(image, c, parts)
+        seen.extend(logits.chunk(parts))
+        return logits
 
     monkeypatch.setattr(t.discriminator, "forward", spy)
     stats = t.discriminator_main(REAL, None)

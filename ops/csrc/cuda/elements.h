@@ -1,20 +1,18 @@
-// What the kernels share: types and their arithmetic, and the loop over elements.
+// Element types and the arithmetic that each is computed in. What runs on the GPU stands in headers
+// that a C++ compiler reads too, with the CPU's element types in place of these.
 
 #pragma once
+
+#ifndef __CUDACC__
+#include "../cpu/elements.h"
+#else
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include <algorithm>
-#include <cstdint>
-
-#include "hd.h"
-#include "kernels.h"
+#include "../hd.h"
 
 namespace stylegen {
-
-constexpr int kThreads = 256;
-constexpr int64_t kMaxBlocks = int64_t(1) << 20;
 
 // An element type T: A is the type of its arithmetic.
 template <typename T>
@@ -61,28 +59,6 @@ STYLEGEN_HD T store(acc_t<T> x) {
   return Element<T>::store(x);
 }
 
-// Calls run(T()) with the element type T.
-template <typename Run>
-void with_type(Type type, const Run& run) {
-  switch (type) {
-    case Type::float32: return run(float());
-    case Type::float16: return run(__half());
-    case Type::bfloat16: return run(__nv_bfloat16());
-    case Type::float64: return run(double());
-  }
-}
-
-template <typename Body>
-__global__ void __launch_bounds__(kThreads) each(Body body, int64_t size) {
-  const int64_t step = int64_t(gridDim.x) * kThreads;
-  for (int64_t i = int64_t(blockIdx.x) * kThreads + threadIdx.x; i < size; i += step) body(i);
-}
-
-// Calls body(i) for all i below size. Errors are left for the caller to ask for.
-template <typename Body>
-void launch(const Body& body, int64_t size, cudaStream_t stream) {
-  const int64_t blocks = std::min((size + kThreads - 1) / kThreads, kMaxBlocks);
-  each<<<static_cast<unsigned>(blocks), kThreads, 0, stream>>>(body, size);
-}
-
 }  // namespace stylegen
+
+#endif
