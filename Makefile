@@ -33,7 +33,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks standard --device cpu --minutes 4
+	$(BIN)/python -m benchmarks standard --device cpu --minutes 3.5
 	$(BIN)/python -m benchmarks ops --device cpu --minutes 2.5
 	$(BIN)/python -m benchmarks generate --device cpu --minutes 1.5
 

@@ -1,11 +1,13 @@
 """The command line: ``python -m benchmarks COMMAND``."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+import torch
 
 from benchmarks import building, learning, profiling, suites, sweep
 from benchmarks.results import FOLDER
@@ -13,13 +15,14 @@ from benchmarks.suites import Settings
 from benchmarks.variants import STANDARD, precisions
 from stylegen.cli import Program
 from stylegen.devices import choose_device, full_float32
+from stylegen.errors import InputError
 
 _SHARED = (
     click.option(
         "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
     ),
     click.option(
-        "--out", default=FOLDER, show_default=True, type=click.Path(path_type=Path),
+        "--out", default=FOLDER, show_default="benchmarks/results", type=click.Path(path_type=Path),
         help="Folder for the JSON and the table.",
     ),
     click.option("--tiny", is_flag=True, help="Rehearse with tiny sizes that mean nothing."),
@@ -31,6 +34,13 @@ _SHARED = (
 )  # fmt: skip
 
 
+def _device(name: str) -> torch.device:
+    chosen = choose_device(name)
+    if chosen.type not in ("cpu", "cuda"):
+        raise InputError(f"device is {name!r}; only cpu and cuda can be timed")
+    return chosen
+
+
 def _settings(function: Callable[..., None]) -> Callable[..., None]:
     """Add the shared options, and pass them on as one value."""
 
@@ -39,7 +49,7 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
         device: str, out: Path, tiny: bool, minutes: float | None, precision: str | None,
         rounds: int, **rest: Any,
     ) -> None:  # fmt: skip
-        chosen = choose_device(device)
+        chosen = _device(device)
         settings = Settings(
             device=chosen,
             precisions=tuple(precisions(precision, chosen)),
@@ -48,7 +58,8 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
             out=out,
             tiny=tiny,
         )
-        with full_float32():
+        on_gpu = chosen.type == "cuda"
+        with full_float32(), torch.cuda.device(chosen) if on_gpu else nullcontext():
             function(settings, **rest)
 
     for option in _SHARED:

@@ -106,7 +106,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "device": device.type,
         "cpu": _cpu(),
         "gpu": _gpu(device) if device.type == "cuda" else None,
-        "system": platform.platform(),
+        "system": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,

@@ -16,14 +16,15 @@ from stylegen.ops.conv2d import conv2d, conv2d_transpose, no_weight_gradients
 from stylegen.ops.dispatch import Impl, forced
 from stylegen.ops.epilogue import epilogue
 from stylegen.ops.filters import downsample2d, filter2d, setup_filter, upsample2d
-from stylegen.ops.modulated_conv2d import modulated_conv2d
+from stylegen.ops.modulated_conv2d import Prepare, modulated_conv2d
 from stylegen.ops.resampled_conv2d import conv2d_down, conv2d_up
 from stylegen.ops.upfirdn2d import upfirdn2d
-from stylegen.ops.weights import PreparedWeight, scaled_weight
+from stylegen.ops.weights import PreparedWeight, scaled_weight, weight_and_energy
 
 __all__ = [
     "ACTIVATIONS",
     "Impl",
+    "Prepare",
     "PreparedWeight",
     "bias_act",
     "conv2d",
@@ -40,4 +41,5 @@ __all__ = [
     "setup_filter",
     "upfirdn2d",
     "upsample2d",
+    "weight_and_energy",
 ]

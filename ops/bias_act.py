@@ -21,6 +21,7 @@ from torch import Tensor
 from stylegen.errors import InputError
 from stylegen.ops.activations import ACTIVATIONS
 from stylegen.ops.dispatch import Impl, kernels_for, use_reference
+from stylegen.ops.operator import Operator
 
 NO_CLAMP = -1.0
 
@@ -44,7 +45,7 @@ def plain_bias_act(
 def _in_place(
     x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float
 ) -> Tensor:
-    """Compute what ``plain_bias_act`` does, with one new tensor instead of one for each operation."""
+    """Compute what ``plain_bias_act`` does, with one new tensor instead of several."""
     y = x.clone() if b is None else _add_bias(x, b, dim)
     y = F.leaky_relu_(y, alpha) if act == "lrelu" else ACTIVATIONS[act].value(y, alpha)
     if gain != 1:
@@ -83,8 +84,7 @@ def _inside(ref: Tensor, b: Tensor | None, dim: int, act: str, args: tuple[float
     return (y.abs() < clamp).to(ref.dtype)
 
 
-@torch.library.custom_op("stylegen::bias_act", mutates_args=())
-def _op(
+def _body(
     x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float
 ) -> Tensor:
     if (kernels := kernels_for("bias_act", x)) is not None:
@@ -93,8 +93,7 @@ def _op(
     return _in_place(x, b, dim, act, alpha, gain, clamp)
 
 
-@torch.library.custom_op("stylegen::bias_act_backward", mutates_args=())
-def slope_times(
+def _slope_times(
     dy: Tensor,
     ref: Tensor,
     b: Tensor | None,
@@ -140,12 +139,10 @@ def slope_times_by_reference(
     return d * _inside(ref, b, dim, act, (alpha, gain, clamp)) if clamp >= 0 else d
 
 
-@_op.register_fake
 def _fake(x: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(x)
 
 
-@slope_times.register_fake
 def _fake_backward(dy: Tensor, ref: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(ref)
 
@@ -189,8 +186,10 @@ def _backward_backward(ctx: Any, ddx: Tensor) -> tuple[Tensor | None, ...]:
     return d_dy, d_ref, d_b, None, None, None, None, None
 
 
-_op.register_autograd(_backward, setup_context=_setup)
-slope_times.register_autograd(_backward_backward, setup_context=_setup_backward)
+_op = Operator(_body, "bias_act", _fake, _setup, _backward)
+slope_times = Operator(
+    _slope_times, "bias_act_backward", _fake_backward, _setup_backward, _backward_backward
+)
 
 
 def _check(x: Tensor, b: Tensor | None, dim: int, act: str, clamp: float | None) -> None:

@@ -14,6 +14,8 @@ N batch, I input channels, O output channels, H height, W width, k kernel size.
 """
 
 import contextlib
+import functools
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +24,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegen.errors import InputError
-from stylegen.ops.dispatch import Impl, use_reference
+from stylegen.ops.dispatch import Impl, kernels_for, use_reference
+from stylegen.ops.layout import layout_of
+from stylegen.ops.operator import Operator
+
+_log = logging.getLogger(__name__)
 
 _without_weights = 0  # blocks of no_weight_gradients around us; backward runs in other threads too
 
@@ -50,15 +56,14 @@ def _plain_transpose(x: Tensor, w: Tensor, stride: int, padding: int, extra: lis
     return F.conv_transpose2d(x, w, stride=stride, padding=padding, output_padding=extra)
 
 
-@torch.library.custom_op("stylegen::conv2d", mutates_args=())
-def _conv(x: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
-    return _plain(x, w, stride, padding)
+def _body(x: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
+    return _plain(x, w, stride, padding).contiguous(memory_format=layout_of(x, w))
 
 
-@torch.library.custom_op("stylegen::conv2d_transpose", mutates_args=())
-def _transpose(x: Tensor, w: Tensor, stride: int, padding: int, extra: list[int]) -> Tensor:
+def _body_transpose(x: Tensor, w: Tensor, stride: int, padding: int, extra: list[int]) -> Tensor:
     """Return (N, I, H', W') from (N, O, H, W) and (O, I, k, k); ``extra`` rows and columns."""
-    return _plain_transpose(x, w, stride, padding, extra)
+    y = _plain_transpose(x, w, stride, padding, extra)
+    return y.contiguous(memory_format=layout_of(x, w))
 
 
 def _weight_gradient_by_product(x: Tensor, dy: Tensor, k: int, stride: int, pad: int) -> Tensor:
@@ -72,45 +77,66 @@ def _weight_gradient_by_product(x: Tensor, dy: Tensor, k: int, stride: int, pad:
     return dw.view(o, k, k, i).permute(0, 3, 1, 2)
 
 
-_FEW_PIXELS = 2048  # for which the product wins: measured for 64 to 512 channels on AVX512-BF16
+@functools.cache
+def _block_products(kernels: Any, dtype: torch.dtype) -> bool:
+    """Tell whether torch's block matrix product, which the kernel stands on, works here."""
+    x = torch.zeros(1, 16, 2, 2, dtype=dtype)
+    try:
+        kernels.weight_gradient(x, x, 1, 1, 0)
+    except RuntimeError as error:
+        _log.info("weight gradients in %s by torch's convolution: %s", dtype, error)
+        return False
+    return True
 
 
-def _product_wins(x: Tensor, dy: Tensor) -> bool:
-    pixels = dy.shape[0] * dy.shape[2] * dy.shape[3]
-    many_channels = x.shape[1] >= 16
-    return (
-        x.device.type == "cpu"
-        and x.dtype == torch.bfloat16
-        and (many_channels and pixels <= _FEW_PIXELS)
-    )
+_FEW_PIXELS = 2048  # up to which one product is fastest in bfloat16; measured on AVX512-BF16
 
 
-@torch.library.custom_op("stylegen::conv2d_weight_gradient", mutates_args=())
-def _weight_gradient(x: Tensor, dy: Tensor, k: int, stride: int, padding: int) -> Tensor:
-    """Return (O, I, k, k) from the image (N, I, H, W) and the gradient (N, O, H', W')."""
-    if _product_wins(x, dy):
+def _weight_gradient_on_cpu(
+    x: Tensor, dy: Tensor, k: int, stride: int, padding: int
+) -> Tensor | None:
+    """Return what is faster than torch's own, where anything is: measured for 16 channels up."""
+    if x.shape[1] < 16 or padding >= k or x.dtype not in (torch.float32, torch.bfloat16):
+        return None
+    few = dy.shape[0] * dy.shape[2] * dy.shape[3] <= _FEW_PIXELS
+    if x.dtype == torch.bfloat16 and (few or k == 1):
         return _weight_gradient_by_product(x, dy, k, stride, padding)
+    kernels = kernels_for("conv2d", x)
+    if kernels is None or not _block_products(kernels, x.dtype):
+        return None
+    dw: Tensor = kernels.weight_gradient(x, dy, k, stride, padding)
+    return dw
+
+
+def _weight_gradient_by_torch(x: Tensor, dy: Tensor, k: int, stride: int, pad: int) -> Tensor:
     w = x.new_empty(()).expand(dy.shape[1], x.shape[1], k, k)
-    stride2, padding2 = [stride, stride], [padding, padding]
     dw: Tensor = torch.ops.aten.convolution_backward(
-        dy, x, w, None, stride2, padding2, [1, 1], False, [0, 0], 1, [False, True, False]
+        dy, x, w, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], 1, [False, True, False]
     )[1]
     return dw
 
 
-@_conv.register_fake
+def _body_weight_gradient(x: Tensor, dy: Tensor, k: int, stride: int, padding: int) -> Tensor:
+    """Return (O, I, k, k) from the image (N, I, H, W) and the gradient (N, O, H', W')."""
+    dw = None
+    if x.device.type == "cpu":
+        dw = _weight_gradient_on_cpu(x, dy, k, stride, padding)
+    if dw is None:
+        dw = _weight_gradient_by_torch(x, dy, k, stride, padding)
+    return dw.contiguous(memory_format=layout_of(x, dy))
+
+
 def _fake(x: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
-    return _plain(x, w, stride, padding)
+    return _body(x, w, stride, padding)
 
 
-@_transpose.register_fake
 def _fake_transpose(x: Tensor, w: Tensor, stride: int, padding: int, extra: list[int]) -> Tensor:
-    return _plain_transpose(x, w, stride, padding, extra)
+    return _body_transpose(x, w, stride, padding, extra)
 
 
-@_weight_gradient.register_fake
 def _fake_weight_gradient(x: Tensor, dy: Tensor, k: int, stride: int, padding: int) -> Tensor:
-    return x.new_empty(dy.shape[1], x.shape[1], k, k)
+    dw = x.new_empty(dy.shape[1], x.shape[1], k, k)
+    return dw.contiguous(memory_format=layout_of(x, dy))
 
 
 def _extra(size: torch.Size, dy: Tensor, k: int, stride: int, padding: int) -> list[int]:
@@ -161,9 +187,17 @@ def _backward_weights(ctx: Any, ddw: Tensor) -> tuple[Tensor | None, ...]:
     return dx, ddy, None, None, None
 
 
-_conv.register_autograd(_backward, setup_context=_setup)
-_transpose.register_autograd(_backward_transpose, setup_context=_setup)
-_weight_gradient.register_autograd(_backward_weights, setup_context=_setup_weights)
+_conv = Operator(_body, "conv2d", _fake, _setup, _backward)
+_transpose = Operator(
+    _body_transpose, "conv2d_transpose", _fake_transpose, _setup, _backward_transpose
+)
+_weight_gradient = Operator(
+    _body_weight_gradient,
+    "conv2d_weight_gradient",
+    _fake_weight_gradient,
+    _setup_weights,
+    _backward_weights,
+)
 
 
 def _check(x: Tensor, w: Tensor, channels: int) -> None:

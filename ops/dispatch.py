@@ -21,6 +21,8 @@ from stylegen.ops import build
 Impl = Literal["auto", "reference", "cpu", "cuda"]
 VARIABLE = "STYLEGEN_OPS"
 
+_NAMES = frozenset(get_args(Impl))
+
 _KERNEL_TYPES = {
     "cpu": (torch.float32, torch.bfloat16, torch.float64),
     "cuda": (torch.float32, torch.bfloat16, torch.float16, torch.float64),
@@ -35,16 +37,12 @@ def _say(level: int, op: str, device: str, choice: str) -> None:
 
 
 def _checked(impl: str, name: str) -> str:
-    if impl not in get_args(Impl):
+    if impl not in _NAMES:
         raise InputError(f"{name} is {impl!r}; wanted one of {', '.join(get_args(Impl))}")
     return impl
 
 
-@functools.cache
-def _from_environment() -> str:
-    return _checked(os.environ.get(VARIABLE) or "auto", VARIABLE)
-
-
+_environment: list[str] = []  # what the environment said when it was first asked
 _forced: list[str] = []  # by `forced`, the innermost last
 
 
@@ -71,7 +69,11 @@ def auto_means() -> str:
     Raises:
         InputError: the environment names no implementation.
     """
-    return _forced[-1] if _forced else _from_environment()
+    if _forced:
+        return _forced[-1]
+    if not _environment:
+        _environment.append(_checked(os.environ.get(VARIABLE) or "auto", VARIABLE))
+    return _environment[0]
 
 
 def use_reference(op: str, impl: str, x: Tensor) -> bool:

@@ -24,6 +24,8 @@ from stylegen.errors import InputError
 from stylegen.ops.activations import ACTIVATIONS
 from stylegen.ops.bias_act import NO_CLAMP, plain_bias_act, slope_times
 from stylegen.ops.dispatch import Impl, kernels_for, use_reference
+from stylegen.ops.layout import layout_of
+from stylegen.ops.operator import Operator
 
 _ACTS = ("linear", "lrelu")
 
@@ -51,8 +53,7 @@ def _plain(
     return plain_bias_act(x, b, 1, act, alpha, gain, clamp)
 
 
-@torch.library.custom_op("stylegen::epilogue", mutates_args=())
-def _op(
+def _body(
     x: Tensor,
     scale: Tensor | None,
     noise: Tensor | None,
@@ -67,7 +68,8 @@ def _op(
         out: Tensor = kernels.epilogue(x, scale, noise, b, code, alpha, gain, clamp)
         return out
     out = _plain(x, scale, noise, b, act, alpha, gain, clamp)
-    return out.clone() if out is x else out
+    out = out.clone() if out is x else out
+    return out.contiguous(memory_format=layout_of(x))
 
 
 def _sums(
@@ -85,8 +87,7 @@ def _sums(
     return dscale, dnoise, db
 
 
-@torch.library.custom_op("stylegen::epilogue_backward", mutates_args=())
-def _op_backward(
+def _body_backward(
     dout: Tensor,
     out: Tensor,
     x: Tensor | None,
@@ -108,15 +109,14 @@ def _op_backward(
         return dx, dscale, dnoise, db
     dz = slope_times(dout, out, None, 1, act, alpha, gain, clamp)
     dx = dz.clone() if scale is None else dz * _per_channel(scale).to(dz.dtype)
+    dx = dx.contiguous(memory_format=layout_of(out))
     return dx, *_sums(dz, x, noise_batch, has_bias)
 
 
-@_op.register_fake
 def _fake(x: Tensor, *_: Any) -> Tensor:
-    return torch.empty_like(x)
+    return torch.empty_like(x, memory_format=layout_of(x))
 
 
-@_op_backward.register_fake
 def _fake_backward(
     dout: Tensor,
     out: Tensor,
@@ -130,7 +130,8 @@ def _fake_backward(
     wide = torch.promote_types(out.dtype, torch.float32)
     dscale = out.new_empty([0] if x is None else [n, c], dtype=wide)
     dnoise = out.new_empty([noise_batch, 1, h, w] if noise_batch else [0], dtype=wide)
-    return torch.empty_like(out), dscale, dnoise, out.new_empty([c * has_bias], dtype=wide)
+    dx = torch.empty_like(out, memory_format=layout_of(out))
+    return dx, dscale, dnoise, out.new_empty([c * has_bias], dtype=wide)
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -190,8 +191,10 @@ def _backward_backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | N
     return d_dout, None, d_x, d_scale, None, None, None, None, None, None
 
 
-_op.register_autograd(_backward, setup_context=_setup)
-_op_backward.register_autograd(_backward_backward, setup_context=_setup_backward)
+_op = Operator(_body, "epilogue", _fake, _setup, _backward)
+_op_backward = Operator(
+    _body_backward, "epilogue_backward", _fake_backward, _setup_backward, _backward_backward
+)
 
 
 def _check(
@@ -199,17 +202,17 @@ def _check(
 ) -> None:
     if act not in _ACTS:
         raise InputError(f"act is {act!r}; wanted one of {', '.join(_ACTS)}")
-    if x.ndim != 4 or not x.is_floating_point():
-        raise InputError(f"x should be floating point (N, C, H, W), not {x.dtype} {tuple(x.shape)}")
+    if x.ndim != 4 or not x.is_floating_point() or x.numel() == 0:
+        raise InputError(
+            f"x should be a non-empty floating-point (N, C, H, W), not {x.dtype} {tuple(x.shape)}"
+        )
     n, c, h, w = x.shape
-    allowed: dict[str, tuple[Tensor | None, list[tuple[int, ...]]]] = {
-        "scale": (scale, [(n, c)]),
-        "noise": (noise, [(1, 1, h, w), (n, 1, h, w)]),
-        "b": (b, [(c,)]),
-    }
-    for name, (t, shapes) in allowed.items():
-        if t is not None and tuple(t.shape) not in shapes:
-            raise InputError(f"{name} should have shape {shapes[-1]}, not {tuple(t.shape)}")
+    if scale is not None and scale.shape != (n, c):
+        raise InputError(f"scale should have shape {(n, c)}, not {tuple(scale.shape)}")
+    if noise is not None and tuple(noise.shape) not in ((1, 1, h, w), (n, 1, h, w)):
+        raise InputError(f"noise should have shape {(n, 1, h, w)}, not {tuple(noise.shape)}")
+    if b is not None and b.shape != (c,):
+        raise InputError(f"b should have shape {(c,)}, not {tuple(b.shape)}")
 
 
 def epilogue(

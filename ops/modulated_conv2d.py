@@ -39,7 +39,8 @@ def demodulation(energy: Tensor, styles: Tensor) -> Tensor:
     Returns:
         (N, O), in the wider of the two types.
     """
-    return (styles.square() @ energy.t() + _EPS).rsqrt()
+    wide = torch.promote_types(energy.dtype, styles.dtype)
+    return (styles.to(wide).square() @ energy.to(wide).t() + _EPS).rsqrt()
 
 
 def _normalized(weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,6 +22,8 @@ from torch import Tensor
 
 from stylegen.errors import InputError
 from stylegen.ops.dispatch import Impl, kernels_for, use_reference
+from stylegen.ops.layout import is_channels_last, layout_of
+from stylegen.ops.operator import Operator
 
 Pair = int | Sequence[int]
 Padding = int | Sequence[int]
@@ -66,21 +68,12 @@ def _out_size(size: int, up: int, down: int, p0: int, p1: int, taps: int) -> int
     return (size * up + p0 + p1 - taps) // down + 1
 
 
-def _is_channels_last(x: Tensor) -> bool:
-    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-
-
-def _layout(x: Tensor) -> torch.memory_format:
-    """Return the layout of the operator's result: that of ``x``, or contiguous if it has none."""
-    return torch.channels_last if _is_channels_last(x) else torch.contiguous_format
-
-
 def _insert_zeros(x: Tensor, ux: int, uy: int) -> Tensor:
     if ux == uy == 1:
         return x
     n, c, h, w = x.shape
     size = (n, c, h * uy, w * ux)
-    u = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=_layout(x)).zero_()
+    u = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=layout_of(x)).zero_()
     u[:, :, ::uy, ::ux] = x
     return u
 
@@ -95,7 +88,7 @@ def _plain(
     gain: float,
 ) -> Tensor:
     """Compute the operator for a 2-D filter from torch operations, in the order of its name."""
-    u = _insert_zeros(x.contiguous(memory_format=_layout(x)), *up)
+    u = _insert_zeros(x.contiguous(memory_format=layout_of(x)), *up)
     px0, px1, py0, py1 = padding
     even = px0 == px1 >= 0 and py0 == py1 >= 0  # then the convolution pads without a copy
     if not even:
@@ -105,14 +98,13 @@ def _plain(
         taps = taps.flip([0, 1])
     c = x.shape[1]
     weight = taps.expand(c, 1, *taps.shape)
-    if _is_channels_last(u):
+    if is_channels_last(u):
         weight = weight.contiguous(memory_format=torch.channels_last)
     around = (py0, px0) if even else (0, 0)
     return F.conv2d(u, weight, stride=(down[1], down[0]), padding=around, groups=c)
 
 
-@torch.library.custom_op("stylegen::upfirdn2d", mutates_args=())
-def _op(
+def _body(
     x: Tensor,
     f: Tensor,
     up: Sequence[int],
@@ -125,10 +117,9 @@ def _op(
         y: Tensor = kernels.upfirdn2d(x, f, list(up), list(down), list(padding), flip_filter, gain)
         return y
     y = _plain(x, f, up, down, padding, flip_filter, gain)
-    return y.contiguous(memory_format=_layout(x))
+    return y.contiguous(memory_format=layout_of(x))
 
 
-@_op.register_fake
 def _fake(
     x: Tensor,
     f: Tensor,
@@ -143,7 +134,7 @@ def _fake(
     width = _out_size(w, up[0], down[0], px0, px1, f.shape[1])
     height = _out_size(h, up[1], down[1], py0, py1, f.shape[0])
     size = (n, c, height, width)
-    return torch.empty(size, dtype=x.dtype, device=x.device, memory_format=_layout(x))
+    return torch.empty(size, dtype=x.dtype, device=x.device, memory_format=layout_of(x))
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -169,7 +160,7 @@ def _backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
     return dx, None, None, None, None, None, None
 
 
-_op.register_autograd(_backward, setup_context=_setup_context)
+_op = Operator(_body, "upfirdn2d", _fake, _setup_context, _backward)
 
 
 def _check(x: Tensor, f: Tensor, impl: str) -> None:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from stylegen.ops.dispatch import Impl, auto_means, kernels_for, use_reference
+from stylegen.ops.operator import Operator
 
 _LAST = torch.channels_last
 
@@ -44,17 +45,18 @@ def _as_weight(rows: Tensor, like: Tensor, swapped: bool) -> Tensor:
     return w.transpose(0, 1) if swapped else w
 
 
-def _fast(w: Tensor) -> tuple[Any, tuple[Tensor, bool] | None]:
-    kernels = kernels_for("weights", w) if w.device.type == "cpu" else None
+def _fast(w: Tensor, other: torch.dtype | None) -> tuple[Any, tuple[Tensor, bool] | None]:
+    """Return the kernels, and what they take of w, if they can convert to or from ``other``."""
+    fits = other in (None, w.dtype) or (w.dtype, other) == (torch.float32, torch.bfloat16)
+    kernels = kernels_for("weights", w) if w.device.type == "cpu" and fits else None
     return kernels, None if kernels is None else _as_rows(w)
 
 
-@torch.library.custom_op("stylegen::weights", mutates_args=())
-def _op(w: Tensor, gain: float, dtype: torch.dtype | None, energy: bool) -> tuple[Tensor, Tensor]:
+def _body(w: Tensor, gain: float, dtype: torch.dtype | None, energy: bool) -> tuple[Tensor, Tensor]:
     """Return w' (empty without a dtype) and the energy (empty if not wanted)."""
     nothing = w.new_empty(0)
-    kernels, found = _fast(w)
-    if kernels is None or found is None or dtype == torch.float16:
+    kernels, found = _fast(w, dtype)
+    if kernels is None or found is None:
         scaled = nothing if dtype is None else _plain(w, gain, dtype)
         scaled = scaled.clone() if scaled is w else scaled
         return scaled, _plain_energy(w) if energy else w.new_empty(0)
@@ -66,10 +68,11 @@ def _op(w: Tensor, gain: float, dtype: torch.dtype | None, energy: bool) -> tupl
     return scaled, w.new_empty(0) if sums is None else sums
 
 
-@torch.library.custom_op("stylegen::weights_backward", mutates_args=())
-def _op_backward(dscaled: Tensor | None, denergy: Tensor | None, w: Tensor, gain: float) -> Tensor:
-    kernels, found = _fast(w)
-    if kernels is None or found is None or (dscaled is not None and dscaled.dtype == torch.float16):
+def _body_backward(
+    dscaled: Tensor | None, denergy: Tensor | None, w: Tensor, gain: float
+) -> Tensor:
+    kernels, found = _fast(w, None if dscaled is None else dscaled.dtype)
+    if kernels is None or found is None:
         dw = torch.zeros_like(w) if dscaled is None else dscaled.to(w.dtype) * gain
         return dw if denergy is None else dw + 2 * w * denergy[:, :, None, None]
     rows, swapped = found
@@ -81,13 +84,14 @@ def _op_backward(dscaled: Tensor | None, denergy: Tensor | None, w: Tensor, gain
     return _as_weight(kernels.weights_backward(dscaled, denergy, rows, gain), w, swapped)
 
 
-@_op.register_fake
 def _fake(w: Tensor, gain: float, dtype: torch.dtype | None, energy: bool) -> tuple[Tensor, Tensor]:
+    _, found = _fast(w, dtype)
     scaled = w.new_empty(0) if dtype is None else torch.empty_like(w, dtype=dtype)
+    if energy and found is not None and found[1]:
+        return scaled, w.new_empty(w.shape[1], w.shape[0]).t()
     return scaled, w.new_empty(w.shape[:2] if energy else [0])
 
 
-@_op_backward.register_fake
 def _fake_backward(
     dscaled: Tensor | None, denergy: Tensor | None, w: Tensor, gain: float
 ) -> Tensor:
@@ -122,8 +126,10 @@ def _backward_backward(ctx: Any, ddw: Tensor) -> tuple[Tensor | None, ...]:
     return d_dscaled, d_denergy, 2 * ddw * denergy[:, :, None, None], None
 
 
-_op.register_autograd(_backward, setup_context=_setup)
-_op_backward.register_autograd(_backward_backward, setup_context=_setup_backward)
+_op = Operator(_body, "weights", _fake, _setup, _backward)
+_op_backward = Operator(
+    _body_backward, "weights_backward", _fake_backward, _setup_backward, _backward_backward
+)
 
 
 def scaled_weight(w: Tensor, gain: float, dtype: torch.dtype, impl: Impl = "auto") -> Tensor:
@@ -166,8 +172,9 @@ def weight_and_energy(w: Tensor, dtype: torch.dtype, impl: Impl = "auto") -> tup
 class PreparedWeight:
     """Keeps what :func:`weight_and_energy` returns, for as long as the weight stays the same.
 
-    For networks that only draw: their weights do not change from call to call. Where gradients
-    are recorded, nothing is kept.
+    For networks that only draw, see :func:`stylegen.networks.freeze`: not for weights in training,
+    since torch's fused optimizers do not tell that they changed one. Where gradients are recorded,
+    nothing is kept.
     """
 
     def __init__(self) -> None:
@@ -182,5 +189,6 @@ class PreparedWeight:
             return weight_and_energy(w, dtype, impl)
         key = (id(w), w._version, w.data_ptr(), w.stride(), dtype, impl, auto_means())
         if self._kept is None or self._key != key:
-            self._key, self._kept = key, weight_and_energy(w, dtype, impl)
+            with torch.inference_mode(False), torch.no_grad():
+                self._key, self._kept = key, weight_and_energy(w, dtype, impl)
         return self._kept

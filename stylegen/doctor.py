@@ -31,6 +31,7 @@ OPERATORS: dict[str, tuple[Kind, ...]] = {  # with kernels of these kinds
     "bias_act": ("cpu", "cuda"),
     "upfirdn2d": ("cpu", "cuda"),
     "epilogue": ("cpu", "cuda"),
+    "conv2d": ("cpu",),
     "weights": ("cpu",),
 }
 _PACKAGES = ("torchvision", "torch_fidelity")

@@ -19,6 +19,7 @@ from stylegen.networks import (
     DiscriminatorConfig,
     Generator,
     GeneratorConfig,
+    freeze,
     lay_out,
 )
 
@@ -98,8 +99,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Generator:
     generator = generator.to_empty(device="cpu")
     load_strictly(generator, read_tensors(path, "G_ema."), str(path))
     generator.class_names = info.class_names
-    generator = generator.eval().requires_grad_(False)
-    return lay_out(generator.to(device))
+    return freeze(lay_out(generator.to(device)))
 
 
 def load_discriminator(path: str | Path, device: str | torch.device = "cpu") -> Discriminator:

@@ -12,7 +12,7 @@ from stylegen.networks.config import DiscriminatorConfig, GeneratorConfig
 if TYPE_CHECKING:
     from stylegen.networks.discriminator import Discriminator
     from stylegen.networks.generator import Generator
-    from stylegen.networks.layers import lay_out
+    from stylegen.networks.layers import freeze, lay_out
     from stylegen.networks.synthesis import Noise
 
 __all__ = [
@@ -21,12 +21,14 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "Noise",
+    "freeze",
     "lay_out",
 ]
 
 _HOMES = {
     "Discriminator": "stylegen.networks.discriminator",
     "Generator": "stylegen.networks.generator",
+    "freeze": "stylegen.networks.layers",
     "lay_out": "stylegen.networks.layers",
     "Noise": "stylegen.networks.synthesis",
 }

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from stylegen.ops import (
     ACTIVATIONS,
+    PreparedWeight,
     bias_act,
     conv2d,
     conv2d_down,
@@ -98,6 +99,21 @@ def lay_out(network: _Network) -> _Network:
             swapped = weight.data.transpose(0, 1).contiguous(memory_format=torch.channels_last)
             weight.data = swapped.transpose(0, 1)
     return network
+
+
+def freeze(network: _Network) -> _Network:
+    """Prepare a network for drawing alone: evaluation mode, no gradients, weights narrowed once.
+
+    Args:
+        network: changed in place.
+
+    Returns:
+        The network.
+    """
+    for module in network.modules():
+        if hasattr(module, "prepare"):
+            module.prepare = PreparedWeight()  # type: ignore[assignment]
+    return network.eval().requires_grad_(False)
 
 
 class FullyConnected(nn.Module):

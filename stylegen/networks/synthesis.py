@@ -20,10 +20,11 @@ from stylegen.networks.config import GeneratorConfig
 from stylegen.networks.layers import BlockNetwork, Conv2d, FullyConnected, block_resolutions
 from stylegen.ops import (
     ACTIVATIONS,
-    PreparedWeight,
+    Prepare,
     modulated_conv2d,
     setup_filter,
     upsample2d,
+    weight_and_energy,
 )
 
 Noise = Literal["random", "const", "none"]
@@ -42,6 +43,9 @@ class SynthesisLayer(nn.Module):
         up: upsampling factor.
         resample_filter: 1-D taps.
         conv_clamp: clip the output to +-this.
+
+    Attributes:
+        prepare: narrows the weight for each call; see :func:`stylegen.networks.freeze`.
     """
 
     resample_filter: Tensor
@@ -61,7 +65,7 @@ class SynthesisLayer(nn.Module):
         self.resolution, self.up, self.conv_clamp = resolution, up, conv_clamp
         self.affine = FullyConnected(w_dim, in_channels, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
-        self._prepare = PreparedWeight()
+        self.prepare: Prepare = weight_and_energy
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("resample_filter", setup_filter(resample_filter, separable=False))
@@ -98,7 +102,7 @@ class SynthesisLayer(nn.Module):
             act="lrelu",
             gain=ACTIVATIONS["lrelu"].gain * gain,
             clamp=None if self.conv_clamp is None else self.conv_clamp * gain,
-            prepare=self._prepare,
+            prepare=self.prepare,
         )
 
 

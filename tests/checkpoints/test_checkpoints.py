@@ -14,7 +14,13 @@ import stylegen
 from stylegen.checkpoints import SnapshotInfo, load_official_state, read_info, save_snapshot
 from stylegen.checkpoints.snapshot import load_discriminator
 from stylegen.errors import InputError
-from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from stylegen.networks import (
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    lay_out,
+)
 
 
 @pytest.fixture
@@ -48,7 +54,7 @@ def test_a_snapshot_draws_the_same_images(
     generator, discriminator = networks
     loaded = stylegen.load(snapshot)
     z, c = torch.randn(3, 4), torch.eye(2)[[0, 1, 1]]
-    generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    lay_out(generator)
     image = generator.eval()(z, c, noise="const")
     assert torch.equal(loaded(z, c, noise="const"), image)
     assert torch.equal(load_discriminator(snapshot)(image, c), discriminator(image, c))
@@ -80,7 +86,7 @@ def test_channels_last_networks_are_saved_as_they_are(
     tmp_path: Path, networks: tuple[Generator, Discriminator]
 ) -> None:
     generator, discriminator = networks
-    generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    lay_out(generator)
     info = SnapshotInfo(generator=generator.config, discriminator=discriminator.config)
     save_snapshot(tmp_path / "s.safetensors", generator, discriminator, info)
     loaded = stylegen.load(tmp_path / "s.safetensors")

@@ -1,6 +1,6 @@
 // The CUDA kernels on the host: what a thread does between two barriers is called for one thread
-// after the other, block by block, from memory that holds NaN. Where the result depends on the order
-// of the threads, a barrier is missing: callers compare both orders.
+// after the other, block by block, with shared memory that holds NaN. Where the result depends on
+// the order of the threads, a barrier is missing: callers compare both orders.
 
 #include <cstdint>
 #include <cstdlib>

@@ -6,7 +6,8 @@ On the CPU this rehearses what the `gpu` tests ask of the compiled kernels.
 import pytest
 import torch
 
-from stylegen.ops import ACTIVATIONS, bias_act, build, upfirdn2d
+from stylegen.ops import ACTIVATIONS, bias_act, build, setup_filter, upfirdn2d
+from stylegen.ops.epilogue import epilogue
 
 pytestmark = [
     pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]),
@@ -73,6 +74,40 @@ def test_upfirdn2d(device, layout, dtype, geometry, flip, channels):
         assert all(t.is_contiguous(memory_format=layout) for t in actual[:2])
 
 
+# up, down, padding; height, width, channels: around whole tiles and vectors
+RESAMPLINGS = [
+    (1, 1, (2, 1, 2, 1)),
+    (2, 1, (2, 1, 2, 1)),
+    (1, 2, (1, 1, 1, 1)),
+    (2, 1, (1, 3, 3, 2)),
+]
+PLANES = [(33, 65, 1), (17, 31, 3), (24, 40, 8), (20, 13, 72)]
+
+
+@pytest.mark.parametrize("f", ["rank 1", "any"])
+@pytest.mark.parametrize("resampling", RESAMPLINGS)
+def test_4x4_taps(device, layout, dtype, resampling, f):
+    taps = setup_filter([1, 3, 3, 1]) if f == "rank 1" else torch.rand(4, 4).to(dtype).float() / 8
+    taps = taps.double() if dtype == torch.float64 else taps
+    up, down, padding = resampling
+    args = {"up": up, "down": down, "padding": padding, "gain": up**2}
+    for h, w, c in PLANES:
+        x = torch.randn(2, c, h, w).to(dtype).to(memory_format=layout)
+
+        def run(x, f, impl):
+            return upfirdn2d(x, f, impl=impl, **args)
+
+        weight = torch.rand_like(run(x.double(), taps.double(), "reference"))
+        expected = derivatives(
+            lambda x: run(x, taps.double(), "reference"),
+            x.double(),
+            weight.to(dtype).double(),
+        )
+        x, weight = x.to(device=device, memory_format=layout), weight.to(device, dtype)
+        actual = derivatives(lambda x: run(x, taps.to(device), device), x, weight)
+        assert_near(actual, expected, dtype)
+
+
 @pytest.mark.parametrize("clamp", [None, 0.8])
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("act", ACTIVATIONS)
@@ -94,6 +129,40 @@ def test_bias_act(device, layout, dtype, act, with_bias, clamp):
         keep = (free.abs() - clamp).abs() > 8 * EPS[dtype]
     assert_near(actual, expected, dtype, keep)
     assert all(t.is_contiguous(memory_format=layout) for t in actual)
+
+
+def epilogue_derivatives(x, terms, weight, impl):
+    """Output, gradients by x and its terms, and those of the squared gradients, by x and scale."""
+    inputs = [t if t is None else t.detach().requires_grad_() for t in (x, *terms)]
+    y = epilogue(*inputs, act="lrelu", gain=1.3, impl=impl)
+    by = [t for t in inputs if t is not None]
+    first = torch.autograd.grad((y * weight * y).sum(), by, create_graph=True)
+    penalty = sum(g.double().square().sum() for g in first)
+    second = torch.autograd.grad(penalty, [t for t in inputs[:2] if t is not None])
+    return [t.detach() for t in (y, *first, *second)]
+
+
+@pytest.mark.parametrize("which", ["", "s", "n", "sb", "snb", "sNb"], ids=str)
+@pytest.mark.parametrize("shape", [(2, 5, 7, 9), (3, 16, 9, 4), (2, 3, 34, 33)], ids=str)
+def test_epilogue(device, layout, dtype, which, shape):
+    if device == "cpu" and dtype == torch.float16:
+        pytest.skip("there are no CPU kernels for float16")
+    n, c, h, w = shape
+    wide = torch.promote_types(dtype, torch.float32)
+    x, weight = (torch.randn(shape).to(dtype).to(memory_format=layout) for _ in range(2))
+    scale = torch.rand(n, c) + 0.5 if "s" in which else None
+    noise = torch.randn(n if "N" in which else 1, 1, h, w) if "n" in which.lower() else None
+    terms = [scale, noise, torch.randn(c) if "b" in which else None]
+    terms64 = [t if t is None else t.double() for t in terms]
+    expected = epilogue_derivatives(x.double(), terms64, weight.double(), "reference")
+    on = {"device": device, "memory_format": layout}
+    terms = [t if t is None else t.to(device, wide) for t in terms]
+    actual = epilogue_derivatives(x.to(**on), terms, weight.to(**on), device)
+    for got, wanted in zip(actual, expected, strict=True):
+        within = 30 * EPS[dtype] * (wanted.abs().max().item() + 1e-3)
+        torch.testing.assert_close(got.cpu().double(), wanted, atol=within, rtol=0)
+    assert actual[0].is_contiguous(memory_format=layout)
+    assert actual[1].is_contiguous(memory_format=layout)
 
 
 @pytest.mark.parametrize("act", ["lrelu", "swish"])
@@ -138,7 +207,7 @@ def test_numerical_derivatives(device, layout, dtype):
 def test_current_stream(device, layout, dtype, name):
     if device == "cpu":
         pytest.skip("streams are a matter of GPUs")
-    assert hasattr(build.cuda_kernels(), name)
+    assert hasattr(build.kernels("cuda"), name)
     run = {
         "bias_act": lambda x, impl: bias_act(x, act="lrelu", impl=impl),
         "upfirdn2d": lambda x, impl: upfirdn2d(x, None, impl=impl),

@@ -1,23 +1,64 @@
 """Which implementation runs, and what is said about it."""
 
 import logging
+import os
+import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from stylegen.errors import InputError
-from stylegen.ops import bias_act, build, dispatch, modulated_conv2d, upfirdn2d
+from stylegen.ops import (
+    bias_act,
+    build,
+    conv2d,
+    conv2d_transpose,
+    dispatch,
+    epilogue,
+    forced,
+    modulated_conv2d,
+    scaled_weight,
+    upfirdn2d,
+)
 
-ON_CUDA = SimpleNamespace(device=torch.device("cuda", 0))
+ON_CUDA = SimpleNamespace(device=torch.device("cuda", 0), dtype=torch.float32)
+IMAGE, WEIGHT = torch.zeros(1, 2, 4, 4), torch.ones(2, 2, 3, 3)
+OPERATORS = {
+    "bias_act": lambda impl: bias_act(IMAGE, impl=impl),
+    "conv2d": lambda impl: conv2d(IMAGE, WEIGHT, impl=impl),
+    "conv2d_transpose": lambda impl: conv2d_transpose(IMAGE, WEIGHT, impl=impl),
+    "epilogue": lambda impl: epilogue(IMAGE, impl=impl),
+    "upfirdn2d": lambda impl: upfirdn2d(IMAGE, None, impl=impl),
+    "weights": lambda impl: scaled_weight(WEIGHT, 2.0, torch.float32, impl=impl),
+}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said_yet():
-    dispatch._say.cache_clear()
+def _nothing_tried_yet(monkeypatch):
+    """Nothing was said, read or forced; kernels are what each test makes of them."""
+    monkeypatch.delenv(dispatch.VARIABLE, raising=False)
+    monkeypatch.setattr(dispatch, "_environment", [])
+    for cache in (dispatch._say, dispatch._kernels_or_none):
+        cache.cache_clear()
     yield
-    dispatch._say.cache_clear()
+    for cache in (dispatch._say, dispatch._kernels_or_none):
+        cache.cache_clear()
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Builds fail; the list says how often one was tried."""
+    tried = []
+
+    def fail(kind):
+        tried.append(kind)
+        raise build.BuildError("x.cpp:3: error: no such thing")
+
+    monkeypatch.setattr(build, "kernels", fail)
+    return tried
 
 
 def test_cuda_on_a_cpu_tensor_is_an_error():
@@ -36,14 +77,27 @@ def test_unknown_implementation_lists_the_known():
         bias_act(torch.zeros(2, 3), impl="triton")
 
 
-@pytest.mark.parametrize("impl", ["auto", "cpu"])
-def test_the_choice_is_logged_once(caplog, impl):
+def test_the_choice_is_logged_once(caplog, monkeypatch):
+    monkeypatch.setattr(build, "kernels", lambda kind: f"the {kind} module")
     with caplog.at_level(logging.INFO, logger="stylegen.ops"):
-        for _ in range(3):
-            bias_act(torch.zeros(2, 3), impl=impl)
-    assert [record.message for record in caplog.records] == [
-        "bias_act on cpu: torch operations with the operator's own gradient"
+        for op in ("bias_act", "upfirdn2d", "bias_act"):
+            assert dispatch.kernels_for(op, IMAGE) == "the cpu module"
+            assert dispatch.kernels_for(op, ON_CUDA) == "the cuda module"
+    assert caplog.messages == [
+        "operators on cpu: compiled kernels",
+        "operators on cuda: compiled kernels",
     ]
+
+
+def test_types_without_kernels_go_on_with_torch(caplog):
+    with caplog.at_level(logging.INFO, logger="stylegen.ops"):
+        for _ in range(2):
+            y = bias_act(torch.tensor([-2.0, 4.0]).half(), dim=0, act="lrelu", gain=1)
+    torch.testing.assert_close(y, torch.tensor([-0.4, 4.0]).half())
+    (message,) = caplog.messages
+    assert message == (
+        "bias_act on cpu: torch operations, since there are no kernels for torch.float16"
+    )
 
 
 def test_reference_says_nothing(caplog):
@@ -52,45 +106,149 @@ def test_reference_says_nothing(caplog):
     assert not caplog.records
 
 
-def test_failed_build_is_a_warning_with_its_reason_once(caplog, monkeypatch):
-    def fail():
-        raise RuntimeError("x.cu(3): error: no such thing")
-
-    monkeypatch.setattr(build, "cuda_kernels", fail)
+def test_failed_build_is_one_warning_with_its_reason(caplog, failing):
+    """One for all operators, however often they are called."""
     with caplog.at_level(logging.INFO, logger="stylegen.ops"):
-        assert dispatch.kernels_for("bias_act", ON_CUDA) is None
-        assert dispatch.kernels_for("bias_act", ON_CUDA) is None
+        for run in (*OPERATORS.values(), *OPERATORS.values()):
+            run("auto")
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "x.cu(3): error: no such thing" in record.message
-    with pytest.raises(RuntimeError, match="no such thing"):
-        dispatch.use_reference("bias_act", "cuda", ON_CUDA)
+    assert "x.cpp:3: error: no such thing" in record.message
+    assert failing == ["cpu"]
 
 
-def test_kernels_are_taken_where_they_are(caplog, monkeypatch):
-    monkeypatch.setattr(build, "cuda_kernels", lambda: "the module")
-    with caplog.at_level(logging.INFO, logger="stylegen.ops"):
-        assert dispatch.kernels_for("bias_act", ON_CUDA) == "the module"
-    assert caplog.messages == ["bias_act on cuda: compiled kernels"]
-    assert not dispatch.use_reference("bias_act", "auto", ON_CUDA)
-    assert not dispatch.use_reference("bias_act", "cuda", ON_CUDA)
+@pytest.mark.parametrize("op", OPERATORS)
+def test_what_is_asked_for_by_name_raises_where_it_cannot_be_built(failing, op):
+    expected = OPERATORS[op]("auto")
+    for error in (RuntimeError, InputError):
+        with pytest.raises(error, match=r"^x.cpp:3: error: no such thing$"):
+            OPERATORS[op]("cpu")
+    with forced("cpu"), pytest.raises(RuntimeError, match="no such thing"):
+        OPERATORS[op]("auto")
+    with forced("cpu"):
+        assert torch.equal(OPERATORS[op]("reference"), expected)
 
 
-def test_other_devices_use_the_reference(caplog):
-    with caplog.at_level(logging.INFO, logger="stylegen.ops"):
-        other = SimpleNamespace(device=torch.device("mps"))
-        assert dispatch.use_reference("bias_act", "auto", other)
-    assert "no code of its own for this device" in caplog.text
+def test_kernels_by_name_are_no_reference(monkeypatch):
+    monkeypatch.setattr(build, "kernels", lambda kind: "the module")
+    for impl in ("auto", "cuda"):
+        assert not dispatch.use_reference("bias_act", impl, ON_CUDA)
+    assert dispatch.use_reference("bias_act", "reference", ON_CUDA)
+
+
+def ran(impl="auto"):
+    """Tell what a call amounts to: the operator, or plain torch."""
+    y = bias_act(torch.zeros(2, 3, requires_grad=True), act="lrelu", impl=impl)
+    return "operator" if "bias_act" in type(y.grad_fn).__name__ else "reference"
+
+
+class TestForced:
+    """What "auto" means within a block."""
+
+    def test_blocks_nest(self):
+        assert ran() == "operator"
+        with forced("reference"):
+            assert ran() == "reference"
+            with forced("auto"):
+                assert ran() == "operator"
+            assert ran() == "reference"
+            assert dispatch.auto_means() == "reference"
+        assert ran() == "operator"
+        assert dispatch.auto_means() == "auto"
+
+    def test_it_ends_with_errors(self):
+        with pytest.raises(ZeroDivisionError), forced("reference"):
+            1 / 0  # noqa: B018
+        assert ran() == "operator"
+
+    def test_unknown_names_change_nothing(self):
+        with pytest.raises(InputError, match="impl is 'fast'; wanted"), forced("fast"):
+            pass
+        assert ran() == "operator"
+
+    def test_other_choices_of_the_caller_stay(self):
+        with forced("cuda"):
+            assert ran("reference") == "reference"
+            with pytest.raises(InputError, match="impl='cuda' was asked for a tensor on cpu"):
+                ran()
+
+    def test_it_holds_in_all_threads(self):
+        found = []
+        with forced("reference"):
+            thread = threading.Thread(target=lambda: found.append(ran()))
+            thread.start()
+            thread.join()
+        assert found == ["reference"]
+
+    def test_it_is_stronger_than_the_environment(self, monkeypatch):
+        monkeypatch.setenv(dispatch.VARIABLE, "reference")
+        assert ran() == "reference"
+        with forced("auto"):
+            assert ran() == "operator"
+
+    @pytest.mark.parametrize("op", OPERATORS)
+    def test_every_operator_obeys(self, failing, op):
+        with forced("reference"):
+            OPERATORS[op]("auto")
+        assert failing == []
+
+
+@pytest.mark.parametrize("value", ["", "auto", "reference", "cpu", "cuda", "nonsense"])
+def test_the_environment_says_what_auto_means(monkeypatch, value):
+    monkeypatch.setattr(
+        build, "kernels", lambda kind: SimpleNamespace(bias_act=lambda x, *_: x * 1)
+    )
+    monkeypatch.setenv(dispatch.VARIABLE, value)
+    refusals = {
+        "cuda": "impl='cuda' was asked for a tensor on cpu",
+        "nonsense": "STYLEGEN_OPS is 'nonsense'; wanted one of auto, reference, cpu, cuda",
+    }
+    if value in refusals:
+        with pytest.raises(InputError, match=refusals[value]):
+            ran()
+    else:
+        assert ran() == ("reference" if value == "reference" else "operator")
+
+
+PROCESS = """
+import torch
+from stylegen.ops import bias_act
+print(type(bias_act(torch.zeros(2, 3, requires_grad=True), act="lrelu").grad_fn).__name__)
+"""
+
+
+def test_the_environment_of_a_process():
+    processes = {
+        value: subprocess.Popen(
+            [sys.executable, "-c", PROCESS],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, dispatch.VARIABLE: value},
+        )
+        for value in ("reference", "nonsense")
+    }
+    told = {value: process.communicate() for value, process in processes.items()}
+    assert told["reference"][0] == "MulBackward0\n"
+    assert "InputError: STYLEGEN_OPS is 'nonsense'; wanted one of" in told["nonsense"][1]
+    assert [process.returncode for process in processes.values()] == [0, 1]
 
 
 def test_operators_compile_into_one_graph():
-    def run(x, b, f):
-        y = upfirdn2d(x, f, up=2, padding=(2, 1, 2, 1), gain=4)
-        return bias_act(y, b, act="lrelu", clamp=1)
+    def run(x, w, s, b, f):
+        y = modulated_conv2d(x, w, s, b=b, up=2, resample_filter=f, act="lrelu", clamp=1)
+        y = conv2d_transpose(conv2d(y, scaled_weight(w, 0.1, y.dtype), 2, 1), w)
+        return bias_act(upfirdn2d(y, f, down=2, padding=1), b, act="swish")
 
-    x, b, f = torch.randn(1, 2, 4, 4), torch.randn(2), torch.rand(4, 4)
+    x, w, s, b = (torch.randn(size) for size in ((1, 2, 4, 4), (2, 2, 3, 3), (1, 2), (2,)))
+    given = [t.requires_grad_() for t in (x, w, s, b)]
     compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(x, b, f), run(x, b, f))
+
+    def gradients(run):
+        y = run(*given, torch.ones(4, 4) / 16)
+        return y.detach(), *torch.autograd.grad(y.square().sum(), given)
+
+    torch.testing.assert_close(gradients(compiled), gradients(run))
 
 
 class Recorder:

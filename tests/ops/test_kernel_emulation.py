@@ -1,124 +1,35 @@
-"""The CUDA kernels' own code, run thread by thread on the host, against the reference in float64.
-
-Tensors stand between guards: NaN around what is read, and around what is written something that
-must not change. Memory is NaN before it is written, and each case runs with the threads in both
-orders.
-"""
+"""The CUDA kernels' own code, run thread by thread on the host, against float64 references."""
 
 import ctypes
+import importlib.util
 import itertools
-import shutil
-import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from stylegen import ops
 from stylegen.ops import ACTIVATIONS, bias_act, setup_filter, upfirdn2d
 
-SOURCES = Path(ops.__file__).resolve().parent / "csrc"
-DTYPES = [torch.float32, torch.float64, torch.bfloat16]
+_spec = importlib.util.spec_from_file_location(
+    "emulation", Path(__file__).with_name("emulation.py")
+)
+assert _spec is not None
+assert _spec.loader is not None
+emulation: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(emulation)
+Guarded, to_write, run, close = (
+    emulation.Guarded, emulation.to_write, emulation.run, emulation.close,
+)  # fmt: skip
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
-GUARD = 64  # elements on both sides: whole vectors of 16 bytes
-CANARY = 12345.0
-
+DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 layouts = pytest.mark.parametrize("layout", LAYOUTS, ids=["contiguous", "channels_last"])
 
 
-class BiasActCall(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_double) for name in ("alpha", "gain", "clamp")),
-        *((name, ctypes.c_int64) for name in ("inner", "channels", "size", "blocks")),
-        ("act", ctypes.c_int),
-    ]
-
-
-class FilterCall(ctypes.Structure):
-    _fields_ = [
-        ("gain", ctypes.c_double),
-        *((name, ctypes.c_int64) for name in ("batch", "channels")),
-        *((name, ctypes.c_int) for name in ("last", "flip")),
-        *((name, ctypes.c_int * 6) for name in ("x", "y")),
-    ]
-
-
-class EpilogueCall(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_double) for name in ("alpha", "gain", "clamp")),
-        *((name, ctypes.c_int64) for name in ("batch", "channels", "height", "width")),
-        *((name, ctypes.c_int) for name in ("act", "last", "noise_per_sample")),
-    ]
-
-
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    compiler = shutil.which("c++") or shutil.which("g++")
-    if compiler is None:
-        pytest.skip("no C++ compiler")
-    path = tmp_path_factory.mktemp("emulation") / "kernel_emulation.so"
-    flags = ["-std=c++20", "-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
-    flags += ["-Wno-unknown-pragmas"]  # those of nvcc
-    flags += ["-fsanitize=undefined", "-fno-sanitize-recover=undefined"]
-    source = Path(__file__).resolve().parent / "kernel_emulation.cpp"
-    subprocess.run([compiler, *flags, f"-I{SOURCES}", source, "-o", path], check=True)
-    return ctypes.CDLL(str(path))
-
-
-class Guarded:
-    """A tensor's memory between guards, or a null pointer."""
-
-    def __init__(self, t, guard=torch.nan):
-        self.t = t
-        if t is None:
-            return
-        size = t.numel()
-        self.room = torch.full((size + 2 * GUARD,), guard, dtype=t.dtype)
-        self.memory = self.room[GUARD : GUARD + size]
-        last = t.ndim == 4 and not t.is_contiguous()
-        self.memory.copy_((t.permute(0, 2, 3, 1) if last else t).flatten())
-
-    @property
-    def pointer(self):
-        return ctypes.c_void_p(None if self.t is None else self.memory.data_ptr())
-
-    def result(self):
-        """What was written, in the tensor's layout."""
-        assert (self.room[:GUARD] == CANARY).all()
-        assert (self.room[-GUARD:] == CANARY).all()
-        n, *shape = self.t.shape
-        if self.t.ndim == 4 and not self.t.is_contiguous():
-            c, h, w = shape
-            return self.memory.view(n, h, w, c).permute(0, 3, 1, 2)
-        return self.memory.view(self.t.shape)
-
-
-def to_write(like, dtype=None):
-    return Guarded(torch.full_like(like, torch.nan, dtype=dtype), CANARY)
-
-
-def run(library, name, call, *tensors, first=()):
-    """Run with both orders of the threads; the outputs must be the same bits."""
-    dtype = next(t.t for t in tensors if t.t is not None and t.t.ndim == 4).dtype
-    function = getattr(library, f"{name}_{str(dtype)[6:]}")
-    function.restype = ctypes.c_int64
-    outputs = [t for t in tensors if t.t is not None and t.room[0] == CANARY]
-    results = []
-    for backwards in (1, 0):
-        for t in outputs:
-            t.memory.fill_(torch.nan)
-        arguments = [*map(ctypes.c_int, first), ctypes.byref(call)]
-        value = function(*arguments, *(t.pointer for t in tensors), ctypes.c_int(backwards))
-        results.append([t.result().clone() for t in outputs])
-    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
-    return value
-
-
-def close(actual, expected, dtype, roundings=8):
-    """Compare to some roundings of the largest value, or of the inputs, which are about 1."""
-    within = roundings * torch.finfo(dtype).eps * (expected.abs().max().item() + 0.5)
-    torch.testing.assert_close(actual.double(), expected.double(), atol=within, rtol=0)
+    return emulation.build(tmp_path_factory.mktemp("emulation"))
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 7, 64, 85, 513, 4096, 65537, 2**30, 2**31 - 1])
@@ -147,7 +58,7 @@ def test_bias_act(library, dtype, layout, with_bias, act, clamp):
         wide = None if b is None else b.to(torch.promote_types(dtype, torch.float32))
         act_of = ACTIVATIONS[act]
         inner = x.stride(dim) if shape[dim] > 1 else 1
-        call = BiasActCall(0.3, 1.3, clamp, inner, shape[dim], x.numel(), 0, act_of.code)
+        call = emulation.BiasActCall(0.3, 1.3, clamp, inner, shape[dim], x.numel(), 0, act_of.code)
         inputs = [Guarded(t) for t in (wide, ddx, dy)]
         y = to_write(x)
         run(library, "bias_act", call, *inputs, Guarded(x), y, first=[0])
@@ -212,7 +123,7 @@ def check_upfirdn2d(library, shape, dtype, layout, f, how):
     axes = [(shape[3 - a], up, down, *padding[2 * a : 2 * a + 2], f.shape[1 - a]) for a in (0, 1)]
     x64, f64 = x.double(), f.double()
     expected = upfirdn2d(x64, f64, up, down, padding, flip, gain=1.7, impl="reference")
-    call = FilterCall(
+    call = emulation.FilterCall(
         1.7, *shape[:2], layout == LAYOUTS[1], flip, *((ctypes.c_int * 6)(*a) for a in axes)
     )
     like = expected.to(dtype).contiguous(memory_format=layout)
@@ -240,7 +151,9 @@ def test_nan_outside_of_the_taps_stays_outside(library):
     x[:, :, 10, 10] = torch.nan
     for up, down in [(1, 1), (2, 1), (1, 2)]:
         y64 = upfirdn2d(x.double(), FIR.double(), up, down, 2, impl="reference")
-        call = FilterCall(1, 1, 4, 0, 0, *2 * ((ctypes.c_int * 6)(20, up, down, 2, 2, 4),))
+        call = emulation.FilterCall(
+            1, 1, 4, 0, 0, *2 * ((ctypes.c_int * 6)(20, up, down, 2, 2, 4),)
+        )
         y = to_write(y64.float())
         function = library.upfirdn2d_float32
         f = Guarded(FIR)
@@ -290,7 +203,7 @@ def test_epilogue(library, dtype, layout, terms, clamp, act):
         noises = shape[0] if per_sample else 1
         x, dout, scale, noise, b = epilogue_case(shape, dtype, layout, terms, noises)
         code, last = ACTIVATIONS[act].code, layout == LAYOUTS[1]
-        call = EpilogueCall(0.3, 1.3, clamp, *shape, code, last, noises > 1)
+        call = emulation.EpilogueCall(0.3, 1.3, clamp, *shape, code, last, noises > 1)
         out = to_write(x)
         given = [Guarded(t) for t in (scale, noise, b)]
         run(library, "epilogue", call, Guarded(x), *given, out)
@@ -328,7 +241,7 @@ def test_epilogue_backward_of_many_pieces(library, layout):
     """So many chunks of rows that a block takes several of them."""
     for shape in [(1, 4, 330, 240), (2, 2100, 8, 8), (600, 4, 12, 12)]:
         x, dout, scale, noise, _ = epilogue_case(shape, torch.float32, layout, ("scale",), 1)
-        call = EpilogueCall(
+        call = emulation.EpilogueCall(
             0.3, 1.3, -1, *shape, ACTIVATIONS["lrelu"].code, layout == LAYOUTS[1], 0
         )
         out = epilogue64(x, scale, noise, None, 0.3, 1.3, -1).float()

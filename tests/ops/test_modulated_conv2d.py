@@ -1,11 +1,22 @@
 """Modulated and resampled convolutions against per-sample weights and explicit resampling."""
 
+import importlib.util
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from stylegen.errors import InputError
 from stylegen.ops import conv2d_down, conv2d_up, modulated_conv2d, setup_filter, upfirdn2d
+
+_spec = importlib.util.spec_from_file_location("grid", Path(__file__).with_name("grid.py"))
+assert _spec is not None
+assert _spec.loader is not None
+grid: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(grid)
+implementation = grid.implementation
 
 N, I, O = 3, 4, 5  # noqa: E741
 
@@ -112,6 +123,91 @@ def test_shapes_that_do_not_fit(change):
     args = {"x": torch.zeros(3, 4, 6, 6), "weight": torch.zeros(5, 4, 3, 3)}
     with pytest.raises(InputError, match="do not fit"):
         modulated_conv2d(**{**args, "styles": torch.zeros(3, 4)} | change)
+
+
+def activated(y, noise, b, act, gain, clamp):
+    y = y if noise is None else y + noise
+    y = y if b is None else y + b[:, None, None]
+    y = gain * (torch.where(y > 0, y, 0.2 * y) if act == "lrelu" else y)
+    return y if clamp is None else y.clip(-clamp, clamp)
+
+
+@pytest.mark.parametrize("layout", grid.LAYOUTS)
+@pytest.mark.parametrize("demodulate", [True, False])
+@pytest.mark.parametrize("k", [1, 3])
+def test_activates_what_it_convolves(implementation, k, demodulate, layout):
+    x, weight, styles = inputs(k)
+    noises = {
+        "none": None, "(H, W)": torch.randn(6, 7), "(1, 1, H, W)": torch.randn(1, 1, 6, 7),
+        "(N, 1, H, W)": torch.randn(N, 1, 6, 7),
+    }  # fmt: skip
+    b = torch.randn(O).double()
+    convolved = one_convolution_per_sample(x, weight, styles, demodulate, padding=k // 2)
+    for noise in noises.values():
+        noise = None if noise is None else noise.double()
+        for args in (("linear", 1.0, None), ("lrelu", 1.5, 1.2)):
+            named = dict(zip(("act", "gain", "clamp"), args, strict=True))
+            given = grid.LAYOUTS[layout](x)
+            y = modulated_conv2d(
+                given, weight, styles, noise, b, demodulate=demodulate, impl=implementation, **named
+            )
+            grid.assert_exact(y, activated(convolved, noise, b, *args))
+
+
+@pytest.mark.parametrize(("k", "up"), [(1, 1), (3, 1), (3, 2)])
+def test_derivatives_by_everything(implementation, k, up):
+    f = setup_filter().double()
+    x, weight, styles = inputs(k, size=(3, 2))
+    noise, b = torch.randn(N, 1, 3 * up, 2 * up).double(), torch.randn(O).double()
+    given = [t.requires_grad_() for t in (x, weight, styles, noise, b)]
+
+    def run(*given):
+        return modulated_conv2d(
+            *given, up=up, resample_filter=f, act="lrelu", clamp=2.5, impl=implementation
+        )
+
+    assert torch.autograd.gradcheck(run, given, fast_mode=True)
+    assert torch.autograd.gradgradcheck(run, given, fast_mode=True)
+
+
+@pytest.mark.parametrize("up", [1, 2])
+def test_second_derivatives_equal_those_of_the_reference(up):
+    f, b = setup_filter().double(), torch.randn(O).double()
+    drawn, dy = inputs(), torch.randn(N, O, 6 * up, 7 * up).double()
+
+    def gradients(impl):
+        given = [t.detach().requires_grad_() for t in (*drawn, b)]
+        y = modulated_conv2d(
+            *given[:3], b=given[3], up=up, resample_filter=f, act="lrelu", clamp=2.0, impl=impl
+        )
+        first = torch.autograd.grad(y, given, dy, create_graph=True)
+        penalty = sum(t.square().sum() for t in first)
+        return [t.detach() for t in first], torch.autograd.grad(penalty, given[:3])
+
+    grid.assert_exact(gradients("auto"), gradients("reference"), tolerance=1e-8)
+
+
+@pytest.mark.parametrize("demodulate", [True, False])
+@pytest.mark.parametrize(
+    "dtypes",  # of x, weight and styles
+    [
+        (torch.bfloat16, torch.bfloat16, torch.bfloat16),
+        (torch.bfloat16, torch.float32, torch.float32),
+        (torch.bfloat16, torch.float32, torch.bfloat16),
+        (torch.float32, torch.float32, torch.float64),
+        (torch.float32, torch.float64, torch.float64),
+        (torch.float16, torch.float32, torch.float32),
+    ],
+    ids=str,
+)
+def test_the_result_has_the_type_of_x(implementation, dtypes, demodulate):
+    given = inputs()
+    expected = one_convolution_per_sample(*given, demodulate, padding=1)
+    given = [t.to(dtype) for t, dtype in zip(given, dtypes, strict=True)]
+    y = modulated_conv2d(*given, demodulate=demodulate, impl=implementation)
+    assert y.dtype == dtypes[0]
+    error = (y.double() - expected).abs().max() / expected.abs().max()
+    assert error < (1e-5 if dtypes[0] == torch.float32 else 0.03)
 
 
 @pytest.mark.parametrize("k", [1, 3])

@@ -5,9 +5,11 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from stylegen.ops import forced
 from stylegen.training import Trainer
 from stylegen.training.config import EmaConfig, LossConfig, OptimizerConfig
 
@@ -75,20 +77,78 @@ def test_regularisers_can_be_turned_off() -> None:
 def test_reported_losses_are_those_of_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
     t = trainer()
     seen = []
-    forward = t.discriminator.forward
+    judge = t._judge
 
-    def spy(image: torch.Tensor, c: torch.Tensor | None = None, parts: int = 1) -> torch.Tensor:
-        logits = forward(image, c, parts)
-        seen.extend(logits.chunk(parts))
-        return logits
+    def spy(*args: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.extend(judge(*args))  # type: ignore[arg-type]
+        return seen[0], seen[1]
 
-    monkeypatch.setattr(t.discriminator, "forward", spy)
+    monkeypatch.setattr(t, "_judge", spy)
     stats = t.discriminator_main(REAL, None)
     fake, real = (x.detach().flatten().tolist() for x in seen)
     softplus = [math.log1p(math.exp(x)) for x in fake] + [math.log1p(math.exp(-x)) for x in real]
     assert stats["loss_d"].item() == pytest.approx(sum(softplus) / 8, rel=1e-5)
     signs = sum(math.copysign(1, x) for x in real) / 8
     assert stats["signs_real"].item() == pytest.approx(signs)
+    assert stats["logits_real"].item() == pytest.approx(sum(real) / 8, rel=1e-5)
+    assert stats["logits_fake"].item() == pytest.approx(sum(fake) / 8, rel=1e-5)
+
+
+@pytest.mark.parametrize("c_dim", [0, 3])
+def test_fakes_and_reals_are_judged_as_if_alone(c_dim: int) -> None:
+    t = trainer()
+    torch.manual_seed(0)
+    t.discriminator = Discriminator(
+        DiscriminatorConfig(resolution=8, channel_base=64, c_dim=c_dim, mapping_layers=2)
+    )
+    fake = torch.randn(8, 3, 8, 8)
+    classes = [torch.eye(3)[torch.arange(first, first + 8) % 3] for first in (0, 1)]
+    c_fake, c_real = classes if c_dim else (None, None)
+    logits = t._judge(fake, c_fake, REAL, c_real)
+    expected = t.discriminator(fake, c_fake), t.discriminator(REAL, c_real)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+    assert (logits[0] - logits[1]).abs().max() > 1e-2
+
+
+def test_the_discriminator_gets_the_gradients_of_two_passes() -> None:
+    t = trainer()
+    twin = copy.deepcopy(t.discriminator)
+    seen = []
+    t._update = lambda network, optimizer, loss: seen.append(loss)  # type: ignore[method-assign,misc,assignment]
+    random = torch.random.get_rng_state()
+    t.discriminator_main(REAL, None)
+    torch.random.set_rng_state(random)
+    with torch.no_grad():
+        fake = t.generator.synthesis(t._draw_ws(8)[0])
+    expected = F.softplus(twin(fake)).mean() + F.softplus(-twin(REAL)).mean()
+    seen[0].backward()
+    expected.backward()
+    for (name, p), q in zip(t.discriminator.named_parameters(), twin.parameters(), strict=True):
+        scale = q.grad.abs().max().item()  # type: ignore[union-attr]
+        torch.testing.assert_close(p.grad, q.grad, rtol=1e-3, atol=1e-4 * scale, msg=name)
+
+
+def test_steps_are_those_of_the_reference() -> None:
+    """Each phase's gradients by the operators' own formulas and by plain torch."""
+
+    def gradients(phase: str) -> list[torch.Tensor]:
+        t = trainer()
+        if phase in ("generator_main", "generator_path_length"):
+            getattr(t, phase)(8)
+            network: nn.Module = t.generator
+        else:
+            getattr(t, phase)(REAL, None)
+            network = t.discriminator
+        return [p.grad for p in network.parameters() if p.grad is not None]
+
+    for phase in (
+        "generator_main", "generator_path_length", "discriminator_main", "discriminator_r1",
+    ):  # fmt: skip
+        with forced("reference"):
+            expected = torch.cat([g.flatten() for g in gradients(phase) if g.count_nonzero()])
+        actual = torch.cat([g.flatten() for g in gradients(phase) if g.count_nonzero()])
+        scale = expected.abs().max().item()
+        torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-4 * scale)
 
 
 def test_the_discriminator_learns_to_tell_two_colours() -> None:

@@ -53,6 +53,14 @@ OptionalTensor widened(const OptionalTensor& t, const Tensor& x) {
   return t ? OptionalTensor(t->to(wide(x)).contiguous()) : t;
 }
 
+// Of the epilogue, whose activations are those with a slope that the output tells.
+BiasAct<double> epilogue_parameters(int64_t act, double alpha, double gain, double clamp) {
+  const Act code = static_cast<Act>(act);
+  TORCH_CHECK(code == Act::linear || code == Act::lrelu, "activation code ", act,
+              "; wanted linear or lrelu");
+  return {code, alpha, gain, clamp};
+}
+
 BiasAct<double> parameters(int64_t act, double alpha, double gain, double clamp) {
   TORCH_CHECK(0 <= act && act < kActivations, "unknown activation code ", act);
   return {static_cast<Act>(act), alpha, gain, clamp};
@@ -143,7 +151,7 @@ Tensor epilogue_(const Tensor& x, const OptionalTensor& scale, const OptionalTen
   const auto format = format_of(x);
   const Tensor out = at::empty(x.sizes(), x.options(), format);
   const OptionalTensor s = widened(scale, x), n = widened(noise, x), bias = widened(b, x);
-  epilogue(type_of(x), parameters(act, alpha, gain, clamp), layout_of(x, format),
+  epilogue(type_of(x), epilogue_parameters(act, alpha, gain, clamp), layout_of(x, format),
            {pointer(s), pointer(n), pointer(bias), noises > 1},
            laid_out(x, out).const_data_ptr(), out.mutable_data_ptr());
   return out;
@@ -167,11 +175,11 @@ Gradients epilogue_backward_(const Tensor& dout, const Tensor& out, const Option
   if (has_bias) db = at::empty({channels}, options);
   const OptionalTensor s = widened(scale, out);
   const OptionalTensor in = x ? OptionalTensor(laid_out(*x, dx)) : x;
-  epilogue_backward(type_of(out), parameters(act, alpha, gain, clamp), layout_of(out, format),
+  epilogue_backward(type_of(out), epilogue_parameters(act, alpha, gain, clamp), layout_of(out, format),
                     laid_out(dout, dx).const_data_ptr(), laid_out(out, dx).const_data_ptr(),
                     pointer(in), pointer(s),
                     {dx.mutable_data_ptr(), pointer(dscale), pointer(dnoise), pointer(db)});
-  if (noise_batch == 1 && batch > 1) dnoise = dnoise->sum(0, /*keepdim=*/true);
+  if (noise_batch == 1 && batch != 1) dnoise = dnoise->sum(0, /*keepdim=*/true);
   return {dx, dscale, dnoise, db};
 }
 
@@ -234,6 +242,24 @@ Tensor weights_backward_(const OptionalTensor& dto, const OptionalTensor& denerg
   return dw;
 }
 
+// dw, channels_last; x and dy are brought into that layout.
+Tensor weight_gradient_(const Tensor& x, const Tensor& dy, int64_t taps, int64_t stride,
+                        int64_t padding) {
+  check_images(x);
+  check_images(dy);
+  const Type type = type_of(x);
+  TORCH_CHECK(type != Type::float64 && x.dtype() == dy.dtype() && x.size(0) == dy.size(0),
+              "wanted float32 or bfloat16 images of one batch, not ", x.dtype(), " ", x.sizes(),
+              " and ", dy.dtype(), " ", dy.sizes());
+  constexpr auto last = at::MemoryFormat::ChannelsLast;
+  const Tensor in = x.contiguous(last), gradient = dy.contiguous(last);
+  const Tensor dw = at::empty({dy.size(1), x.size(1), taps, taps}, x.options(), last);
+  weight_gradient(type, {x.size(0), x.size(2), x.size(3), x.size(1), dy.size(2), dy.size(3),
+                         dy.size(1), taps, stride, padding},
+                  in.const_data_ptr(), gradient.const_data_ptr(), dw.mutable_data_ptr());
+  return dw;
+}
+
 }  // namespace
 }  // namespace stylegen
 
@@ -244,6 +270,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   m.def("epilogue", &stylegen::epilogue_);
   m.def("epilogue_backward", &stylegen::epilogue_backward_);
   m.def("upfirdn2d", &stylegen::upfirdn2d_);
+  m.def("weight_gradient", &stylegen::weight_gradient_);
   m.def("weights", &stylegen::weights_);
   m.def("weights_backward", &stylegen::weights_backward_);
 }

@@ -67,4 +67,13 @@ void weights(Type type, const WeightShape& shape, double gain, const void* w, vo
 void weights_backward(Type type, const WeightShape& shape, double gain, const void* dto,
                       const void* denergy, const void* w, void* dw);
 
+// A convolution whose weight (O, taps, taps, I) is to be derived by; images are channels_last.
+struct WeightGradient {
+  int64_t batch, height, width, in_channels, out_height, out_width, out_channels;
+  int64_t taps, stride, padding;
+};
+
+// dw from the image x and the gradient dy; float32 or bfloat16.
+void weight_gradient(Type type, const WeightGradient& g, const void* x, const void* dy, void* dw);
+
 }  // namespace stylegen

@@ -58,7 +58,7 @@ bool split(const A* f, int64_t taps_y, int64_t taps_x, std::vector<A>& column,
   for (int64_t x = 0; x < taps_x; ++x) row.push_back(f[py * taps_x + x] / most);
   const A tolerance = std::fabs(most) * A(sizeof(A) == 4 ? 1e-7 : 1e-15);
   for (int64_t i = 0; i < size; ++i)
-    if (std::fabs(f[i] - column[i / taps_x] * row[i % taps_x]) > tolerance) return false;
+    if (!(std::fabs(f[i] - column[i / taps_x] * row[i % taps_x]) <= tolerance)) return false;
   return true;
 }
 

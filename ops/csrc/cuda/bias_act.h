@@ -24,16 +24,15 @@ class Bias {
     return kind_ == Kind::none ? A(0) : b_[channel(i)];
   }
 
-  // Of N elements from i on, where i is a multiple of N.
+  STYLEGEN_HD bool in_vectors() const { return kind_ != Kind::each; }
+
+  // Of the N elements of a vector, from i on; in_vectors() only.
   template <int N>
   STYLEGEN_HD void operator()(int64_t i, A (&b)[N]) const {
     if (kind_ == Kind::along) {
       const Pack<A, N> pack = read<N>(b_ + channel(i));
 #pragma unroll
       for (int e = 0; e < N; ++e) b[e] = pack.at[e];
-    } else if (kind_ == Kind::each) {
-#pragma unroll
-      for (int e = 0; e < N; ++e) b[e] = b_[channel(i + e)];
     } else {
       const A value = (*this)(i);
 #pragma unroll
@@ -104,6 +103,8 @@ struct Biased {
   using A = acc_t<T>;
   using Terms = A;
   Bias<A> bias;
+
+  STYLEGEN_HD bool in_vectors() const { return bias.in_vectors(); }
 
   STYLEGEN_HD A terms(int64_t i) const { return bias(i); }
 

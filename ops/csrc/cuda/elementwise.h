@@ -11,7 +11,9 @@ namespace stylegen {
 //     kInputs               the number of tensors read
 //     kAtOnce               how many vectors of each a thread reads before it uses the first
 //     terms(i)              what else the element at place i needs, a struct
-//     terms(i, t)           the same for the vector of elements from i on, into t[kWide<T>]
+//     in_vectors()          whether a vector's terms can be had at once; else, as where rows of odd
+//                           length have a bias each, elements are taken one by one
+//     terms(i, t)           the terms of the vector of elements from i on, into t[kWide<T>]
 //     value(x, t)           the element, from the inputs x[kInputs] and its terms
 // All tensors are dense, of one layout, and begin at multiples of 16 bytes.
 template <typename T, typename Op>
@@ -72,6 +74,10 @@ struct Elementwise {
   // What a thread of a block does, out of so many blocks. The elements after the last vector, fewer
   // than there are threads, are the first block's.
   STYLEGEN_HD void operator()(int64_t block, int64_t blocks, int thread) const {
+    if (!op.in_vectors()) {
+      for (int64_t i = block * kThreads + thread; i < size; i += blocks * kThreads) one(i);
+      return;
+    }
     for (int64_t first = block * kSpan; first < vectors(); first += blocks * kSpan)
       at_once(first + thread);
     const int64_t rest = vectors() * kVector + thread;

@@ -76,7 +76,7 @@ struct EpilogueBackward {
   T* dx;
   A *of_columns[kOfColumns], *of_rows[kOfRows];  // null: not wanted
 
-  // Of the gradients, of_pixels are those of the bias and of the scale, and of_channels the noise's.
+  // Of the partial sums, of_pixels are the bias's and the scale's, and of_channels the noise's.
   EpilogueBackward(const BiasAct<A>& params, const Layout& l, const T* given, const T* saved,
                    const T* in, const A* factors, T* gradient, A* const (&of_pixels)[2],
                    A* of_channels)
@@ -140,9 +140,10 @@ struct EpilogueBackward {
     const int64_t channels = channels_last ? pieces.fast : pieces.slow;
     const A* from = scale == nullptr ? nullptr : scale + at.n * channels + channel;
     if (from != nullptr && channels_last) pack = read<V>(from);
+    const A same = from == nullptr ? A(1) : *from;
 #pragma unroll
     for (int v = 0; v < V; ++v)
-      factors[v] = from == nullptr ? A(1) : (channels_last ? pack.at[v] : *from);
+      factors[v] = from != nullptr && channels_last ? pack.at[v] : same;
   }
 
   // Where in `rows` a lane's share of a chunk's row stands: rows are an odd number of places apart,
@@ -214,8 +215,8 @@ struct EpilogueBackward {
   }
 };
 
-// The vector that a pass over elements of this size takes: whole ones shall fill a row. float64 goes
-// without.
+// The elements of a vector, for a type of so many bytes: whole vectors shall fill a row, else
+// single elements are taken, as they are for float64.
 inline int epilogue_vector(int bytes, const Layout& l) {
   const int wide = bytes == 8 ? 1 : 16 / bytes;
   const int64_t row = l.channels_last ? l.channels : l.height * l.width;

@@ -39,13 +39,13 @@ struct Term {
   A scale, noise, b;
 };
 
-// Op of Elementwise. Vectors of elements lie along the channels or along the pixels, or else each
-// of their elements is looked up alone.
+// Op of Elementwise. Vectors lie along the channels or the pixels, where whole ones fill a row.
 template <typename T>
 struct EpilogueForward {
   using A = acc_t<T>;
   using Terms = Term<A>;
-  static constexpr int kInputs = 1, kAtOnce = 2, kVector = kWide<T>;
+  static constexpr int kInputs = 1, kVector = kWide<T>;
+  static constexpr int kAtOnce = kVector > 4 ? 1 : 2;  // so that all terms stay in registers
 
   BiasAct<A> p;  // of leaky ReLU
   Order order;
@@ -64,22 +64,17 @@ struct EpilogueForward {
     return (noise_per_sample ? at.n * order.area() : 0) + at.pixel;
   }
 
-  STYLEGEN_HD Terms terms(int64_t i) const { return terms_at(order.place(i)); }
+  STYLEGEN_HD bool in_vectors() const { return order.fast.size() % kVector == 0; }
 
-  STYLEGEN_HD Terms terms_at(const Order::Place& at) const {
+  STYLEGEN_HD Terms terms(int64_t i) const {
+    const Order::Place at = order.place(i);
     return {scale == nullptr ? A(1) : scale[scale_at(at)],
             noise == nullptr ? A(0) : noise[noise_at(at)], b == nullptr ? A(0) : b[at.channel]};
   }
 
   STYLEGEN_HD void terms(int64_t i, Terms (&t)[kVector]) const {
-    if (order.fast.size() % kVector != 0) {
-#pragma unroll
-      for (int e = 0; e < kVector; ++e) t[e] = terms(i + e);
-    } else if (order.channels_last) {
-      along_channels(order.place(i), t);
-    } else {
-      along_pixels(order.place(i), t);
-    }
+    if (order.channels_last) along_channels(order.place(i), t);
+    else along_pixels(order.place(i), t);
   }
 
   STYLEGEN_HD void along_channels(const Order::Place& at, Terms (&t)[kVector]) const {

@@ -1,5 +1,5 @@
-// Which kernel of upfirdn2d takes a call: tiles for what StyleGAN does, one thread per output sample
-// for everything else.
+// Which kernel of upfirdn2d takes a call: tiles for what StyleGAN does, one thread per output
+// sample for everything else.
 
 #pragma once
 

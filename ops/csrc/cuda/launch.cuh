@@ -12,6 +12,7 @@
 namespace stylegen {
 
 constexpr int64_t kMaxBlocks = int64_t(1) << 20;
+constexpr int kBlocksAtOnce = 3;  // on a multiprocessor: while one reads, others compute
 
 // Calls run(T()) with the element type T.
 template <typename Run>
@@ -25,7 +26,7 @@ void with_type(Type type, const Run& run) {
 }
 
 template <typename Body>
-__global__ void __launch_bounds__(kThreads) blockwise(const __grid_constant__ Body body) {
+__global__ void __launch_bounds__(kThreads, 4) blockwise(const __grid_constant__ Body body) {
   body(static_cast<int64_t>(blockIdx.x), static_cast<int64_t>(gridDim.x),
        static_cast<int>(threadIdx.x));
 }
@@ -39,7 +40,8 @@ void launch(const Body& body, cudaStream_t stream) {
 }
 
 template <typename Body>
-__global__ void __launch_bounds__(kThreads, 2) phasewise(const __grid_constant__ Body body) {
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
+    phasewise(const __grid_constant__ Body body) {
   __shared__ typename Body::Shared shared;
   typename Body::Own own;
   const int phases = body.phases(static_cast<int64_t>(blockIdx.x));
@@ -49,8 +51,8 @@ __global__ void __launch_bounds__(kThreads, 2) phasewise(const __grid_constant__
   }
 }
 
-// Calls body.run(phase, block, thread, shared, own) for all threads of body.blocks() blocks. Threads
-// of a block share `shared`, and meet between phases; `own` is a thread's alone.
+// Calls body.run(phase, block, thread, shared, own) for all threads of body.blocks() blocks, phase
+// by phase. The threads of a block share `shared`, and meet between phases; `own` is each one's.
 template <typename Body>
 void launch_phases(const Body& body, cudaStream_t stream) {
   phasewise<<<static_cast<unsigned>(body.blocks()), kThreads, 0, stream>>>(body);

@@ -36,12 +36,14 @@ STYLEGEN_HD void read16(const void* from, void* to) {
 #endif
 }
 
-// Writes 16 bytes in one access: the compiler alone may cut them up.
+// Writes 16 bytes in one access: the compiler alone may cut them up. What is written is never read
+// by the same kernel, so that reads may go ahead of it.
 STYLEGEN_HD void write16(const void* from, void* to) {
 #ifdef __CUDA_ARCH__
   uint4 value;
   memcpy(&value, from, 16);
-  __stwb(static_cast<uint4*>(to), value);
+  asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)),
+               "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w));
 #else
   assert(reinterpret_cast<uintptr_t>(to) % 16 == 0);
   std::memcpy(to, from, 16);
@@ -74,8 +76,10 @@ STYLEGEN_HD void write(T* to, const Pack<T, N>& pack) {
   else detail::write16(pack.at, to);
 }
 
-// Quotients by a divisor of 1 to 2^31 - 1: n / d = (high word of n * magic + n) >> shift for n below
-// 2^31 (Granlund & Montgomery 1994), a few instructions where a GPU's own division takes dozens.
+// Quotients n / d = (high word of n * magic + n) >> shift, for n and d below 2^31: a few
+// instructions where a GPU's own division, which serves all others, takes dozens.
+//
+// Source: Granlund & Montgomery 1994, "Division by invariant integers using multiplication".
 class Divisor {
  public:
   Divisor() = default;
