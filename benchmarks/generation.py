@@ -57,7 +57,7 @@ def rows(
     """
     functions = {v.name: drawing(workload, v, device)(batch) for v in variants}
     operations = flops.count(functions[PLAIN.name])
-    before = switching(functions, lambda name: name == PLAIN.name, device)
+    before = switching(functions, lambda name: name, device)
     times = take_turns(functions, Clock(device), rounds, seconds, least, before)
     return [
         _row(workload, batch, name, times[PLAIN.name], times[name], operations, peaks)

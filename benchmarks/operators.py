@@ -213,10 +213,10 @@ def rows(
     prepared = {v.name: OPERATORS[name](_Maker(v, device), shape) for v in variants}
     functions = {
         (both, v.name): (_both if both else _forward)(prepared[v.name], v)
-        for both in (False, True)
         for v in variants
+        for both in (False, True)
     }
-    before = switching(functions, lambda key: key[1] == PLAIN.name, device)
+    before = switching(functions, lambda key: key[1], device)
     times = take_turns(functions, Clock(device), rounds, seconds, least, before)
     result: list[Row] = []
     for both in (False, True):

@@ -76,7 +76,8 @@ def phase_times(
     rounds: int,
     seconds: float | None = None,
 ) -> tuple[dict[str, dict[str, Times]], float]:
-    """Time all phases of all variants in turns: plain Gmain, fast Gmain, plain Greg, ...
+    """Time all phases of all variants in turns: a round is all phases of the plain path, then
+    all of the next variant, and so on.
 
     Args:
         workload: networks and batch.
@@ -92,9 +93,9 @@ def phase_times(
     for variant in variants:
         trainer = build(workload, variant, device)
         parts[variant.name] = phases(trainer, real_images(workload, device), variant)
-    functions = {(name, phase): parts[name][phase] for phase in WEIGHTS for name in parts}
+    functions = {(name, phase): parts[name][phase] for name in parts for phase in WEIGHTS}
     operations = step_flops(parts[PLAIN.name])
-    before = switching(functions, lambda key: key[0] == PLAIN.name, device)
+    before = switching(functions, lambda key: key[0], device)
     times = take_turns(functions, Clock(device), rounds, seconds, before=before)
     sorted_ = {name: {phase: times[name, phase] for phase in WEIGHTS} for name in parts}
     for name in sorted_:
