@@ -16,6 +16,7 @@ from stylegen.ops.conv2d import conv2d, conv2d_transpose, no_weight_gradients
 from stylegen.ops.dispatch import Impl, forced
 from stylegen.ops.epilogue import epilogue
 from stylegen.ops.filters import downsample2d, filter2d, setup_filter, upsample2d
+from stylegen.ops.layout import layout_of
 from stylegen.ops.modulated_conv2d import Prepare, modulated_conv2d
 from stylegen.ops.resampled_conv2d import conv2d_down, conv2d_up
 from stylegen.ops.upfirdn2d import upfirdn2d
@@ -35,6 +36,7 @@ __all__ = [
     "epilogue",
     "filter2d",
     "forced",
+    "layout_of",
     "modulated_conv2d",
     "no_weight_gradients",
     "scaled_weight",

@@ -74,14 +74,12 @@ def _laid_out(t: Tensor, like: Tensor) -> Tensor:
 
 
 def _inside(ref: Tensor, b: Tensor | None, dim: int, act: str, args: tuple[float, ...]) -> Tensor:
-    """Return 1 where the clamp lets the gradient through, in the dtype of ``ref``."""
+    """Tell where the clamp lets the gradient through."""
     alpha, gain, clamp = args
-    y = (
-        ref
-        if ACTIVATIONS[act].from_output
-        else plain_bias_act(ref, b, dim, act, alpha, gain, NO_CLAMP)
-    )
-    return (y.abs() < clamp).to(ref.dtype)
+    y = ref
+    if not ACTIVATIONS[act].from_output:
+        y = plain_bias_act(ref, b, dim, act, alpha, gain, NO_CLAMP)
+    return y.abs() < clamp
 
 
 def _body(
@@ -109,7 +107,9 @@ def _slope_times(
         dx: Tensor = kernels.bias_act_backward(dy, ref, b, dim, code, alpha, gain, clamp)
         return dx
     dx = _times_slope(_laid_out(dy, ref), ref, b, (dim, act, alpha, gain))
-    return dx * _inside(ref, b, dim, act, (alpha, gain, clamp)) if clamp >= 0 else dx
+    if clamp < 0:
+        return dx
+    return torch.where(_inside(ref, b, dim, act, (alpha, gain, clamp)), dx, 0.0)
 
 
 @torch.library.custom_op("stylegen::bias_act_backward2", mutates_args=())
@@ -136,7 +136,9 @@ def slope_times_by_reference(
     d = _laid_out(ddx, ref) * dy * activation.curvature(point, alpha)
     if not activation.from_output:
         d = d * gain  # by y, the factor d(gain * act')/dy = act'' / act' has lost its gain
-    return d * _inside(ref, b, dim, act, (alpha, gain, clamp)) if clamp >= 0 else d
+    if clamp < 0:
+        return d
+    return torch.where(_inside(ref, b, dim, act, (alpha, gain, clamp)), d, 0.0)
 
 
 def _fake(x: Tensor, *_: Any) -> Tensor:

@@ -139,6 +139,7 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     act, _, _, clamp = ctx.args
     ctx.plain = act == "linear" and clamp < 0  # then the slope is known without the output
     ctx.dtypes = tuple(None if t is None else t.dtype for t in (scale, noise, b))
+    ctx.layout = layout_of(x)
     ctx.noise_batch = 0 if noise is None else noise.shape[0]
     needs_x = scale is not None and ctx.needs_input_grad[1]
     ctx.save_for_backward(None if ctx.plain else output, x if needs_x else None, scale)
@@ -150,7 +151,8 @@ def _as(t: Tensor, dtype: torch.dtype | None, wanted: bool) -> Tensor | None:
 
 def _backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
     out, x, scale = ctx.saved_tensors
-    out = dout if out is None else out
+    if out is None:
+        out = dout = dout.contiguous(memory_format=ctx.layout)
     wanted = ctx.needs_input_grad[1:4]
     noise_batch = ctx.noise_batch if wanted[1] else 0
     dx, *sums = _op_backward(dout, out.detach(), x, scale, noise_batch, bool(wanted[2]), *ctx.args)
@@ -187,7 +189,8 @@ def _backward_backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | N
         if ddscale is not None:
             d_x = _op(dz, ddscale, None, None, "linear", 0.0, 1.0, NO_CLAMP)
         if scale is not None and ddx is not None:
-            d_scale = (ddx * dz).sum([2, 3], dtype=scale.dtype)
+            args = ("linear", 0.0, 1.0, NO_CLAMP)
+            d_scale = _op_backward(ddx, ddx, dz, scale, 0, False, *args)[1].to(scale.dtype)
     return d_dout, None, d_x, d_scale, None, None, None, None, None, None
 
 

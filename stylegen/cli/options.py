@@ -53,8 +53,11 @@ def load_network(path: Path, device: str, precision: str) -> Any:
     """
     from stylegen.checkpoints import load
     from stylegen.devices import choose_device, choose_precision, precision_name
+    from stylegen.memory import keep_freed_memory
 
     place = choose_device(device)
+    if place.type == "cpu":
+        keep_freed_memory()
     dtype = choose_precision(precision, place)
     generator = load(path, place)
     if precision_name(dtype) == "fp16" and generator.config.conv_clamp is None:

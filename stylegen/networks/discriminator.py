@@ -17,7 +17,7 @@ from stylegen.errors import InputError
 from stylegen.networks.config import DiscriminatorConfig
 from stylegen.networks.layers import BlockNetwork, Conv2d, FullyConnected, block_resolutions
 from stylegen.networks.mapping import MappingNetwork
-from stylegen.ops import downsample2d, setup_filter
+from stylegen.ops import downsample2d, layout_of, setup_filter
 
 _log = logging.getLogger(__name__)
 _RESIDUAL_GAIN = math.sqrt(0.5)
@@ -218,7 +218,8 @@ class Discriminator(BlockNetwork):
             raise InputError(f"image should have shape (N, {shape}), not {tuple(image.shape)}")
         cmap = None if self.mapping is None else self.mapping(None, c)
         x: Tensor | None = None
-        rest: Tensor | None = image
+        # images come as they are decoded; in another layout, every layer would convert
+        rest: Tensor | None = image.contiguous(memory_format=layout_of(self.b4.conv.weight))
         for r, block in reversed(list(self.blocks())):
             if r > 4:
                 x, rest = block(x, rest)

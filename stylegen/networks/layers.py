@@ -104,6 +104,9 @@ def lay_out(network: _Network) -> _Network:
 def freeze(network: _Network) -> _Network:
     """Prepare a network for drawing alone: evaluation mode, no gradients, weights narrowed once.
 
+    A weight that is changed in place later is narrowed again, unless the change went by ``.data``
+    or a fused optimizer, which torch does not count.
+
     Args:
         network: changed in place.
 

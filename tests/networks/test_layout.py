@@ -199,3 +199,21 @@ def test_networks_in_training_see_every_step() -> None:
         with torch.no_grad():
             assert torch.equal(draw(network.eval()), draw(fresh.eval()))
         network.train()
+
+
+@pytest.mark.parametrize("given", [torch.contiguous_format, LAST])
+def test_convolutions_see_one_layout_whatever_the_images_come_in(
+    given: torch.memory_format,
+) -> None:
+    network = lay_out(discriminator())
+    seen: list[bool] = []
+
+    def spy(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        seen.append(args[0].is_contiguous(memory_format=LAST))
+
+    for name, module in network.named_modules():
+        if type(module).__name__ == "Conv2d" and not name.startswith("b4"):  # tiny, after a cat
+            module.register_forward_pre_hook(spy)
+    network(torch.randn(4, 3, 16, 16).contiguous(memory_format=given))
+    assert len(seen) > 5
+    assert all(seen)
