@@ -149,7 +149,8 @@ def recipe_for(kind: str, arch: str | None = None, sources: Path | None = None) 
     with _told():
         if kind == "cpu":
             return cpu_recipe(sources)
-        return cuda_recipe(architectures() if arch is None else arch, sources)
+        wanted = architectures() if arch is None else ";".join(sorted(set(arch.split(";"))))
+        return cuda_recipe(wanted, sources)
 
 
 def library_path(recipe: Recipe, folder: Path | None = None) -> Path:

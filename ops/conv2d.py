@@ -35,7 +35,7 @@ _without_weights = 0  # blocks of no_weight_gradients around us; backward runs i
 
 @contextlib.contextmanager
 def no_weight_gradients() -> Iterator[None]:
-    """Leave out the gradients by the weights of all backward passes within the block.
+    """Leave out the gradients by weights of all backward passes within the block, in all threads.
 
     For ``torch.autograd.grad(..., images, create_graph=True)``, which would compute and drop them.
     What is computed within can be differentiated by the weights afterwards.
@@ -147,7 +147,7 @@ def _extra(size: torch.Size, dy: Tensor, k: int, stride: int, padding: int) -> l
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     x, w, ctx.stride, ctx.padding = inputs[:4]
     ctx.size = x.shape
-    ctx.save_for_backward(x, w)
+    ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, w)
 
 
 def _wanted(ctx: Any) -> tuple[bool, bool]:

@@ -98,7 +98,10 @@ def _examine(command: tuple[str, ...], origin: str) -> HostCompiler | str:
 def _candidates() -> Iterator[tuple[str, list[str]]]:
     """Yield (origin, command); only CXX if it is set."""
     if named := os.environ.get("CXX", "").strip():
-        yield "CXX", shlex.split(named)
+        try:
+            yield "CXX", shlex.split(named)
+        except ValueError as error:  # a quote that is never closed
+            raise RuntimeError(f"CXX is {named!r}, which is no command: {error}") from error
         return
     for name in ("c++", "g++", "clang++"):
         yield f"{name} on PATH", [name]

@@ -117,13 +117,15 @@ def modulated_conv2d(
         InputError: the shapes do not fit, or ``impl`` is not for this device.
     """
     _check(x, weight, styles, impl)
+    given = weight
     if x.dtype == torch.float16 and demodulate:
         weight, styles = _normalized(weight, styles)
     if flip_weight is not None and flip_weight != (up == 1):
         weight = weight.flip([2, 3])
     scale = None
     if demodulate:
-        weight, energy = prepare(weight, x.dtype, impl)
+        narrow = prepare if weight is given else weight_and_energy
+        weight, energy = narrow(weight, x.dtype, impl)
         scale = demodulation(energy, styles)
     modulated = epilogue(x, styles, impl=impl)
     y = _convolve(modulated, weight.to(x.dtype), resample_filter, up, padding, impl)

@@ -64,6 +64,7 @@ class Operator(Generic[_P, _R]):
                 needs_gradient = needs_gradient or arg.requires_grad
         if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
             return self.registered(*args)  # type: ignore[no-any-return]
-        if needs_gradient and torch.is_grad_enabled():
+        dual = torch.autograd.forward_ad._current_level >= 0  # then apply says what is missing
+        if dual or (needs_gradient and torch.is_grad_enabled()):
             return self._function.apply(*args)  # type: ignore[no-any-return]
         return self._body(*args, **kwargs)

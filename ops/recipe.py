@@ -35,6 +35,7 @@ _CXX_FLAGS = (
     "-fno-math-errno",
     "-fno-trapping-math",
 )
+_NVCC_READS = ("NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS", "NVCC_CCBIN")  # of the environment
 _NVCC_FLAGS = ("-O3", _STANDARD, "--expt-relaxed-constexpr")
 _TORCH_LIBRARIES = ("-lc10", "-ltorch_cpu", "-ltorch", "-ltorch_python")
 _TORCH_CUDA_LIBRARIES = ("-lc10_cuda", "-ltorch_cuda")
@@ -258,5 +259,6 @@ def cuda_recipe(arch: str, sources: Path) -> Recipe:
     ninja = _build_file("cuda", _units("cuda", files), cxx, nvcc, link)
     depends = [*host.command, host.version, str(toolkit.nvcc), toolkit.version]
     depends += [*flags, *nvcc_flags, *libraries]
+    depends += [f"{name}={os.environ.get(name, '')}" for name in _NVCC_READS]
     compilers = f"nvcc {toolkit.version} and {host.version}"
     return _recipe("cuda", sources, ninja, compilers, depends, files)

@@ -172,23 +172,24 @@ def weight_and_energy(w: Tensor, dtype: torch.dtype, impl: Impl = "auto") -> tup
 class PreparedWeight:
     """Keeps what :func:`weight_and_energy` returns, for as long as the weight stays the same.
 
-    For networks that only draw, see :func:`stylegen.networks.freeze`: not for weights in training,
-    since torch's fused optimizers do not tell that they changed one. Where gradients are recorded,
-    nothing is kept.
+    To be called with one parameter, which outlives it. For networks that only draw, see
+    :func:`stylegen.networks.freeze`: not for weights in training, since torch's fused optimizers
+    do not tell that they changed one. Where gradients are recorded, nothing is kept.
     """
 
     def __init__(self) -> None:
-        self._key: tuple[object, ...] | None = None
-        self._kept: tuple[Tensor, Tensor] | None = None
+        self._kept: tuple[tuple[object, ...], tuple[Tensor, Tensor]] | None = None
 
     def __call__(self, w: Tensor, dtype: torch.dtype, impl: Impl = "auto") -> tuple[Tensor, Tensor]:
         """Return (O, I, k, k) in ``dtype`` and (O, I), see :func:`weight_and_energy`."""
-        recorded = torch.is_grad_enabled() and w.requires_grad
-        if recorded or torch.is_inference(w) or torch.compiler.is_compiling():
-            self._key = self._kept = None
+        if torch.compiler.is_compiling():
+            return weight_and_energy(w, dtype, impl)
+        if (torch.is_grad_enabled() and w.requires_grad) or torch.is_inference(w):
+            self._kept = None
             return weight_and_energy(w, dtype, impl)
         key = (id(w), w._version, w.data_ptr(), w.stride(), dtype, impl, auto_means())
-        if self._kept is None or self._key != key:
+        kept = self._kept
+        if kept is None or kept[0] != key:
             with torch.inference_mode(False), torch.no_grad():
-                self._key, self._kept = key, weight_and_energy(w, dtype, impl)
-        return self._kept
+                self._kept = kept = key, weight_and_energy(w, dtype, impl)
+        return kept[1]

@@ -166,6 +166,9 @@ Gradients epilogue_backward_(const Tensor& dout, const Tensor& out, const Option
   check_like(dout, out, "dout");
   if (x) check_like(*x, out, "x");
   const int64_t batch = out.size(0), channels = out.size(1);
+  check_term(scale, scale && scale->sizes() == at::IntArrayRef({batch, channels}), "scale", out);
+  TORCH_CHECK(noise_batch == 0 || noise_batch == 1 || noise_batch == batch, "noise_batch is ",
+              noise_batch, ", and out ", out.sizes());
   const auto format = format_of(out);
   const Tensor dx = at::empty(out.sizes(), out.options(), format);
   const auto options = out.options().dtype(wide(out));
@@ -227,6 +230,8 @@ Weights weights_(const Tensor& w, double gain, const std::optional<at::ScalarTyp
   const WeightShape shape = weight_shape(w);
   OptionalTensor to, sums;
   if (dtype) to = at::empty(w.sizes(), w.options().dtype(*dtype));
+  TORCH_CHECK(!to || wide(*to) == w.scalar_type(), "weights in ", w.dtype(), " cannot become ",
+              to->dtype());
   if (energy) sums = at::empty({shape.outer, shape.inner}, w.options());
   weights(type_of(to ? *to : w), shape, gain, w.const_data_ptr(), pointer(to), pointer(sums));
   return {to, sums};
@@ -236,6 +241,10 @@ Tensor weights_backward_(const OptionalTensor& dto, const OptionalTensor& denerg
                          double gain) {
   const WeightShape shape = weight_shape(w);
   const Tensor dw = at::empty(w.sizes(), w.options());
+  TORCH_CHECK(!dto || (dto->sizes() == w.sizes() && wide(*dto) == w.scalar_type()),
+              "the gradient does not fit weights ", w.sizes(), " in ", w.dtype());
+  TORCH_CHECK(!denergy || denergy->sizes() == at::IntArrayRef({shape.outer, shape.inner}),
+              "the energy's gradient does not fit weights ", w.sizes());
   const OptionalTensor from = dto ? OptionalTensor(dto->contiguous()) : dto;
   weights_backward(type_of(from ? *from : w), shape, gain, pointer(from),
                    pointer(widened(denergy, w)), w.const_data_ptr(), dw.mutable_data_ptr());
@@ -251,6 +260,11 @@ Tensor weight_gradient_(const Tensor& x, const Tensor& dy, int64_t taps, int64_t
   TORCH_CHECK(type != Type::float64 && x.dtype() == dy.dtype() && x.size(0) == dy.size(0),
               "wanted float32 or bfloat16 images of one batch, not ", x.dtype(), " ", x.sizes(),
               " and ", dy.dtype(), " ", dy.sizes());
+  TORCH_CHECK(taps >= 1 && stride >= 1 && 0 <= padding && padding < taps, "taps ", taps,
+              ", stride ", stride, ", padding ", padding);
+  for (const int64_t d : {2, 3})
+    TORCH_CHECK(dy.size(d) == (x.size(d) + 2 * padding - taps) / stride + 1, "dy ", dy.sizes(),
+                " is no gradient of what comes from x ", x.sizes());
   constexpr auto last = at::MemoryFormat::ChannelsLast;
   const Tensor in = x.contiguous(last), gradient = dy.contiguous(last);
   const Tensor dw = at::empty({dy.size(1), x.size(1), taps, taps}, x.options(), last);
@@ -264,13 +278,14 @@ Tensor weight_gradient_(const Tensor& x, const Tensor& dy, int64_t taps, int64_t
 }  // namespace stylegen
 
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
-  m.def("bias_act", &stylegen::bias_act_);
-  m.def("bias_act_backward", &stylegen::bias_act_backward_);
-  m.def("bias_act_backward2", &stylegen::bias_act_backward2_);
-  m.def("epilogue", &stylegen::epilogue_);
-  m.def("epilogue_backward", &stylegen::epilogue_backward_);
-  m.def("upfirdn2d", &stylegen::upfirdn2d_);
-  m.def("weight_gradient", &stylegen::weight_gradient_);
-  m.def("weights", &stylegen::weights_);
-  m.def("weights_backward", &stylegen::weights_backward_);
+  const auto unlocked = pybind11::call_guard<pybind11::gil_scoped_release>();  // other threads run on
+  m.def("bias_act", &stylegen::bias_act_, unlocked);
+  m.def("bias_act_backward", &stylegen::bias_act_backward_, unlocked);
+  m.def("bias_act_backward2", &stylegen::bias_act_backward2_, unlocked);
+  m.def("epilogue", &stylegen::epilogue_, unlocked);
+  m.def("epilogue_backward", &stylegen::epilogue_backward_, unlocked);
+  m.def("upfirdn2d", &stylegen::upfirdn2d_, unlocked);
+  m.def("weight_gradient", &stylegen::weight_gradient_, unlocked);
+  m.def("weights", &stylegen::weights_, unlocked);
+  m.def("weights_backward", &stylegen::weights_backward_, unlocked);
 }

@@ -21,6 +21,15 @@ void in_parallel(int64_t count, int64_t cost, const Body& body) {
   at::parallel_for(0, count, grain, body);
 }
 
+// The size, from `most` down to `least`, of blocks of `count` such that blocks times `others` pieces
+// of work occupy all threads. Results must not depend on it.
+inline int64_t block_for_threads(int64_t count, int64_t most, int64_t least, int64_t others) {
+  int64_t block = std::min(most, count);
+  const auto pieces = [&] { return (count + block - 1) / block * others; };
+  while (block / 2 >= least && pieces() < at::get_num_threads()) block = (block + 1) / 2;
+  return block;
+}
+
 // The parameters for elements of type T. The clamp is rounded as an output is when it is saved,
 // so that a clamped one is recognised.
 template <typename T>

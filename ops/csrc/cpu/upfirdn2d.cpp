@@ -14,7 +14,7 @@ namespace stylegen {
 namespace {
 
 constexpr int64_t kRing = 1 << 17;  // elements of a ring of rows that stays in the cache
-constexpr int64_t kLeastBlock = 64;  // channels that are worth a loop
+constexpr int64_t kLeastBlock = 16;  // channels that are worth a loop
 
 // For each output along an axis: the samples that it sees and the weight of each.
 template <typename A>
@@ -181,8 +181,9 @@ class SeparablePass {
 template <typename T, typename Run>
 void each_piece(const T* x, const Layout& in, T* y, const Layout& out, const Run& run) {
   const Strides from(in), to(out);
-  const int64_t fits = std::max(kLeastBlock, kRing / (4 * out.width));
-  const int64_t block = in.channels_last ? std::min(fits, in.channels) : 1;
+  const int64_t fits = std::max<int64_t>(64, kRing / (4 * out.width));
+  const int64_t block =
+      in.channels_last ? block_for_threads(in.channels, fits, kLeastBlock, in.batch) : 1;
   const int64_t blocks = (in.channels + block - 1) / block;
   in_parallel(in.batch * blocks, out.height * out.width * block, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

@@ -20,7 +20,8 @@
 namespace stylegen {
 namespace {
 
-constexpr int64_t kBlockO = 256, kBlockI = 64;  // of dw: 9 taps of a block stay in the cache
+constexpr int64_t kMostBlockO = 256, kBlockI = 64;  // of dw: 9 taps of a block stay in the cache
+constexpr int64_t kLeastBlockO = 32;
 
 int64_t floor_divide(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
@@ -118,7 +119,9 @@ void add_block(const Plan& plan, const T* dy, const RowsOfX& rows, int64_t o, in
       for (int64_t kx = 0; kx < g.taps; ++kx) {
         const int64_t q = floor_divide(kx - g.padding, g.stride);
         const int64_t r = kx - g.padding - q * g.stride;
-        multiply(block_o, block_i, samples_of<T>(plan, r), a + plan.column(q), plan.columns,
+        const int64_t samples = samples_of<T>(plan, r);
+        if (samples == 0) continue;
+        multiply(block_o, block_i, samples, a + plan.column(q), plan.columns,
                  b + r * rows.phase_size + i * per_sample, rows.sample_size,
                  sums + (ky * g.taps + kx) * block_o * block_i);
       }
@@ -141,13 +144,14 @@ void write_block(const WeightGradient& g, const float* sums, int64_t o, int64_t 
 template <typename T>
 void weight_gradient(const Plan& plan, const T* dy, const RowsOfX& rows, T* dw) {
   const WeightGradient& g = plan.g;
-  const int64_t blocks_o = (g.out_channels + kBlockO - 1) / kBlockO;
   const int64_t blocks_i = (g.in_channels + kBlockI - 1) / kBlockI;
+  const int64_t width = block_for_threads(g.out_channels, kMostBlockO, kLeastBlockO, blocks_i);
+  const int64_t blocks_o = (g.out_channels + width - 1) / width;
   at::parallel_for(0, blocks_o * blocks_i, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> sums;
     for (int64_t block = begin; block < end; ++block) {
-      const int64_t o = block / blocks_i * kBlockO, i = block % blocks_i * kBlockI;
-      const int64_t block_o = std::min(kBlockO, g.out_channels - o);
+      const int64_t o = block / blocks_i * width, i = block % blocks_i * kBlockI;
+      const int64_t block_o = std::min(width, g.out_channels - o);
       const int64_t block_i = std::min(kBlockI, g.in_channels - i);
       sums.assign(g.taps * g.taps * block_o * block_i, 0.f);
       add_block(plan, dy, rows, o, i, block_o, block_i, sums.data());

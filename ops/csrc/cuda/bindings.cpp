@@ -236,10 +236,11 @@ Gradients epilogue_backward_(const Tensor& dout, const Tensor& out, const Option
 }  // namespace stylegen
 
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
-  m.def("bias_act", &stylegen::bias_act_);
-  m.def("bias_act_backward", &stylegen::bias_act_backward_);
-  m.def("bias_act_backward2", &stylegen::bias_act_backward2_);
-  m.def("upfirdn2d", &stylegen::upfirdn2d_);
-  m.def("epilogue", &stylegen::epilogue_);
-  m.def("epilogue_backward", &stylegen::epilogue_backward_);
+  const auto unlocked = pybind11::call_guard<pybind11::gil_scoped_release>();  // other threads run on
+  m.def("bias_act", &stylegen::bias_act_, unlocked);
+  m.def("bias_act_backward", &stylegen::bias_act_backward_, unlocked);
+  m.def("bias_act_backward2", &stylegen::bias_act_backward2_, unlocked);
+  m.def("upfirdn2d", &stylegen::upfirdn2d_, unlocked);
+  m.def("epilogue", &stylegen::epilogue_, unlocked);
+  m.def("epilogue_backward", &stylegen::epilogue_backward_, unlocked);
 }
