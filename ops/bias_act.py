@@ -82,16 +82,10 @@ def _inside(ref: Tensor, b: Tensor | None, dim: int, act: str, args: tuple[float
     return y.abs() < clamp
 
 
-def _kernels(x: Tensor, act: str) -> Any:
-    """Return the kernels; none on the CPU for what torch vectorises and they do not."""
-    vectorised = x.device.type != "cpu" or act in ("linear", "lrelu")
-    return kernels_for("bias_act", x) if vectorised else None
-
-
 def _body(
     x: Tensor, b: Tensor | None, dim: int, act: str, alpha: float, gain: float, clamp: float
 ) -> Tensor:
-    if (kernels := _kernels(x, act)) is not None:
+    if (kernels := kernels_for("bias_act", x)) is not None:
         y: Tensor = kernels.bias_act(x, b, dim, ACTIVATIONS[act].code, alpha, gain, clamp)
         return y
     return _in_place(x, b, dim, act, alpha, gain, clamp)
@@ -108,7 +102,7 @@ def _slope_times(
     clamp: float,
 ) -> Tensor:
     """Return dy * gain * act' * inside; ``ref`` is the output y, or the input x (swish)."""
-    if (kernels := _kernels(dy, act)) is not None:
+    if (kernels := kernels_for("bias_act", dy)) is not None:
         code = ACTIVATIONS[act].code
         dx: Tensor = kernels.bias_act_backward(dy, ref, b, dim, code, alpha, gain, clamp)
         return dx
@@ -131,7 +125,7 @@ def slope_times_by_reference(
     clamp: float,
 ) -> Tensor:
     """Return the derivative of sum(ddx * backward(dy, ref)) by ``ref`` (y, or x for swish)."""
-    if (kernels := _kernels(dy, act)) is not None:
+    if (kernels := kernels_for("bias_act", dy)) is not None:
         code = ACTIVATIONS[act].code
         d: Tensor = kernels.bias_act_backward2(ddx, dy, ref, b, dim, code, alpha, gain, clamp)
         return d

@@ -71,4 +71,5 @@ def test_the_packages_kernels_build_and_load(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "_outcomes", {})
     module = build.kernels("cpu")
     assert set(dir(module)) >= FUNCTIONS
-    assert build.library_path(build.recipe_for("cpu")) == Path(module.__file__)
+    assert build.library_path(build.recipe_for("cpu")).is_relative_to(tmp_path)
+    assert build.library_path(build.recipe_for("cpu")).exists()
