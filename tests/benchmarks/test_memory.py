@@ -20,16 +20,27 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return settings
 
 
+def noting(made: list[str], name: str) -> Callable[[], object]:
+    return lambda: made.append(name)
+
+
 def test_the_setting_changes_between_the_paths(made: list[str]) -> None:
-
-    def noting(name: str) -> Callable[[], object]:
-        return lambda: made.append(name)
-
-    functions = {name: noting(name) for name in ("plain", "fp32", "bf16")}
-    before = memory.switching(functions, lambda name: name == "plain", CPU)
+    functions = {name: noting(made, name) for name in ("plain", "fp32", "bf16")}
+    before = memory.switching(functions, lambda name: name, CPU)
     for name in ("plain", "fp32", "bf16", "plain"):
         before(name)
-    assert made == ["give back", "keep", "fp32", "give back"]
+    seen = [name for i, name in enumerate(made) if name != made[i - 1]]
+    assert seen == ["give back", "plain", "keep", "fp32", "bf16", "give back", "plain"]
+
+
+def test_all_functions_of_a_variant_settle_after_a_change(made: list[str]) -> None:
+    keys = [(variant, phase) for variant in ("plain", "fast") for phase in ("G", "D")]
+    functions = {key: noting(made, "".join(key)) for key in keys}
+    before = memory.switching(functions, lambda key: key[0], CPU)
+    for key in keys:
+        before(key)
+    turns = ["plainG", "plainD"] * 2, ["fastG", "fastD"] * 2
+    assert made == ["give back", *turns[0], "keep", *turns[1]]
 
 
 def test_a_gpu_is_left_alone(made: list[str]) -> None:
