@@ -48,6 +48,7 @@ class Operator(Generic[_P, _R]):
         setup: Setup,
         backward: Callable[..., Any],
     ) -> None:
+        self.name = name
         self._body = body
         self.registered = torch.library.custom_op(f"stylegen::{name}", body, mutates_args=())
         self.registered.register_fake(fake)
