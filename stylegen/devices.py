@@ -1,6 +1,7 @@
 """Which device computes, in which type it computes best, and in which state it does so."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from stylegen.errors import InputError
 from stylegen.precision import PRECISIONS
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+_log = logging.getLogger(__name__)
 
 _WANTED = "wanted auto, cpu, cuda, cuda:N or mps"
 
@@ -54,12 +57,15 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def _computes_in(dtype: torch.dtype, device: torch.device) -> bool:
-    """Try a convolution, forward and backward."""
+    """Try a convolution, forward and backward; a device out of memory is another matter."""
     x = torch.ones(1, 1, 4, 4, device=device, dtype=dtype, requires_grad=True)
     w = torch.ones(1, 1, 3, 3, device=device, dtype=dtype)
     try:
         torch.nn.functional.conv2d(x, w).sum().backward()  # type: ignore[no-untyped-call]
-    except (RuntimeError, NotImplementedError, TypeError):
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        _log.info("%s cannot convolve in %s: %s", device, dtype, error)
         return False
     return True
 
