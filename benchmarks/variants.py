@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from stylegen.data import DataConfig
 from stylegen.devices import has_bfloat16
 from stylegen.errors import InputError
-from stylegen.networks import Discriminator, Generator
+from stylegen.networks import Discriminator, Generator, freeze
 from stylegen.ops.dispatch import forced
 from stylegen.training import Choices, RunConfig, Trainer, plan_run
 from stylegen.training.optimizers import MovingAverage
@@ -200,5 +200,6 @@ def build(workload: Workload, variant: Variant, device: torch.device) -> Trainer
 
 
 def build_generator(workload: Workload, variant: Variant, device: torch.device) -> nn.Module:
-    """Build a generator ready to draw: the average of a trainer, which snapshots hold."""
-    return build(workload, variant, device).average.network.eval()
+    """Build a generator ready to draw: the average of a trainer, frozen as a snapshot is loaded."""
+    network = build(workload, variant, device).average.network
+    return network.eval() if variant.plain else freeze(network)

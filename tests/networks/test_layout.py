@@ -217,3 +217,12 @@ def test_convolutions_see_one_layout_whatever_the_images_come_in(
     network(torch.randn(4, 3, 16, 16).contiguous(memory_format=given))
     assert len(seen) > 5
     assert all(seen)
+
+
+@pytest.mark.slow
+def test_frozen_networks_compile_into_one_graph() -> None:
+    network = freeze(lay_out(generator()))
+    ws = torch.randn(2, network.synthesis.num_ws, 8)
+    expected = network.synthesis(ws, noise="const")
+    compiled = torch.compile(network.synthesis, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(ws, noise="const"), expected)

@@ -128,3 +128,9 @@ def test_no_sources_is_a_broken_installation(sources):
 def test_other_kinds_are_refused():
     with pytest.raises(ValueError, match="kind is 'tpu'; wanted one of cpu, cuda"):
         build.recipe_for("tpu")
+
+
+def test_an_open_quote_in_cxx_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("CXX", '"g++')
+    with pytest.raises(RuntimeError, match="which is no command: No closing quotation"):
+        host_compiler.find_host_compiler()

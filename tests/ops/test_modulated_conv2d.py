@@ -9,7 +9,14 @@ import torch
 import torch.nn.functional as F
 
 from stylegen.errors import InputError
-from stylegen.ops import conv2d_down, conv2d_up, modulated_conv2d, setup_filter, upfirdn2d
+from stylegen.ops import (
+    PreparedWeight,
+    conv2d_down,
+    conv2d_up,
+    modulated_conv2d,
+    setup_filter,
+    upfirdn2d,
+)
 
 _spec = importlib.util.spec_from_file_location("grid", Path(__file__).with_name("grid.py"))
 assert _spec is not None
@@ -232,3 +239,14 @@ def test_conv2d_up_equals_its_definition(k, taps):
     u = upfirdn2d(x, f, up=2, padding=around, gain=4, impl="reference")
     expected = F.conv2d(u, weight.flip([2, 3]))
     torch.testing.assert_close(conv2d_up(x, weight, f, padding=p), expected)
+
+
+def test_half_precision_sees_new_weights_through_what_is_kept():
+    """Its weights are normalised first, into memory that the next call may use again."""
+    prepare = PreparedWeight()
+    x, styles = torch.randn(1, 4, 5, 5).half(), torch.rand(1, 4) + 0.5
+    w = torch.randn(3, 4, 3, 3)
+    for _ in range(40):
+        w.copy_(torch.randn_like(w))
+        kept = modulated_conv2d(x, w, styles, prepare=prepare)
+        assert torch.equal(kept, modulated_conv2d(x, w, styles))

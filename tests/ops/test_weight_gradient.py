@@ -161,3 +161,29 @@ class TestNoWeightGradients:
             thread.start()
             thread.join()
         assert found == [None]
+
+
+@pytest.mark.parametrize(("size", "k", "stride", "padding"), [((5, 2), 2, 3, 1), ((6, 1), 3, 2, 1)])
+def test_strides_wider_than_the_image(size, k, stride, padding):
+    """Some taps then meet no pixel at all."""
+    x, w = torch.randn(1, 16, *size), torch.randn(4, 16, k, k)
+    gradients = []
+    for impl, dtype in (("auto", torch.float32), ("reference", torch.float64)):
+        given = w.to(dtype).requires_grad_()
+        y = conv2d(x.to(dtype), given, stride=stride, padding=padding, impl=impl)
+        gradients += torch.autograd.grad(y.sum(), given)
+    torch.testing.assert_close(gradients[0].double(), gradients[1], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dy", "k", "stride", "padding", "message"),
+    [
+        ((1, 4, 4, 4), 3, 1, 3, "padding 3"),
+        ((1, 4, 4, 4), 3, 0, 1, "stride 0"),
+        ((1, 4, 9, 4), 3, 1, 1, "no gradient of what comes from"),
+    ],
+)
+def test_the_kernel_refuses_what_does_not_fit(dy, k, stride, padding, message):
+    kernels = grid.need_kernels()
+    with pytest.raises(RuntimeError, match=message):
+        kernels.weight_gradient(torch.zeros(1, 16, 4, 4), torch.zeros(dy), k, stride, padding)
