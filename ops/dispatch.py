@@ -94,6 +94,8 @@ def use_reference(op: str, impl: str, x: Tensor) -> bool:
     if impl in ("cpu", "cuda"):
         if kind != impl:
             raise InputError(f"{op}: impl={impl!r} was asked for a tensor on {x.device}")
+        if x.dtype not in _KERNEL_TYPES[kind]:
+            raise InputError(f"{op}: impl={impl!r} was asked for, but has no code for {x.dtype}")
         if not torch.compiler.is_compiling():
             build.kernels(impl)
     if impl == "auto" and kind not in ("cpu", "cuda", "meta"):

@@ -44,7 +44,8 @@ class TestBiasAct:
             x, b = drawn(shape), drawn(shape[1:2])
             expected = bias_act(x, b, act=act, gain=1.25, clamp=1.5, impl="reference")
             x = grid.LAYOUTS[layout](x.to(dtype))
-            y = bias_act(x, b.to(wide(dtype)), act=act, gain=1.25, clamp=1.5, impl=implementation)
+            impl = grid.impl_for(implementation, dtype)
+            y = bias_act(x, b.to(wide(dtype)), act=act, gain=1.25, clamp=1.5, impl=impl)
             assert y.dtype == dtype
             if implementation == "cpu" and dtype != torch.float16:
                 grid.assert_rounded_once(y, expected)
@@ -141,7 +142,8 @@ class TestUpfirdn2d:
             x = drawn(shape)
             expected = by_scipy(x.numpy(), f.numpy(), up, down, 3, gain=1.5)
             x = grid.LAYOUTS[layout](x.to(dtype))
-            y = upfirdn2d(x, f.to(wide(dtype)), up, down, 3, gain=1.5, impl=implementation)
+            impl = grid.impl_for(implementation, dtype)
+            y = upfirdn2d(x, f.to(wide(dtype)), up, down, 3, gain=1.5, impl=impl)
             assert y.dtype == dtype
             if implementation == "cpu" and dtype != torch.float16:
                 grid.assert_rounded_once(y, expected)

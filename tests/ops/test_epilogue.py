@@ -64,7 +64,8 @@ def test_equals_the_equation(implementation, shape, layout, dtype):
     args = {"act": "lrelu", "alpha": 0.3, "gain": 1.25, "clamp": 1.5}
     expected = equation(x, *rest, **args)
     x = grid.LAYOUTS[layout](x.to(dtype))
-    y = epilogue(x, *(t.to(wide(dtype)) for t in rest), **args, impl=implementation)
+    impl = grid.impl_for(implementation, dtype)
+    y = epilogue(x, *(t.to(wide(dtype)) for t in rest), **args, impl=impl)
     assert y.dtype == dtype
     if implementation == "cpu" and dtype != torch.float16:
         grid.assert_rounded_once(y, expected, around=4)
@@ -288,3 +289,9 @@ def test_opcheck():
 def test_errors(change, message):
     with pytest.raises(InputError, match=message):
         epilogue(**{"x": torch.zeros(2, 3, 4, 4)} | change)
+
+
+def test_kernels_asked_for_by_name_refuse_what_they_cannot():
+    grid.need_kernels()
+    with pytest.raises(InputError, match=r"has no code for torch\.float16"):
+        epilogue(torch.zeros(1, 1, 2, 2).half(), impl="cpu")
