@@ -76,6 +76,18 @@ def auto_means() -> str:
     return _environment[0]
 
 
+def _is_transformed() -> bool:
+    """Tell whether torch.func, or forward-mode differentiation, is at work around the call.
+
+    Both take plain torch operations apart by rules of their own; operators registered with
+    torch.library have no such rules.
+    """
+    if torch.compiler.is_compiling():
+        return False
+    functorch: bool = torch._C._are_functorch_transforms_active()
+    return functorch or torch.autograd.forward_ad._current_level >= 0
+
+
 def use_reference(op: str, impl: str, x: Tensor) -> bool:
     """Tell whether ``op`` shall run as plain torch operations (else: as the operator).
 
@@ -102,7 +114,7 @@ def use_reference(op: str, impl: str, x: Tensor) -> bool:
         reason = "plain torch, since the operator has no code of its own for this device"
         _say(logging.INFO, op, kind, reason)
         return True
-    return impl == "reference"
+    return impl == "reference" or (impl == "auto" and _is_transformed())
 
 
 @functools.cache

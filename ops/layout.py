@@ -6,6 +6,8 @@ from torch import Tensor
 
 def is_channels_last(x: Tensor) -> bool:
     """Tell whether (N, C, H, W) is channels last, and not contiguous at the same time."""
+    if torch._C._functorch.is_batchedtensor(x):  # within vmap; it has no layout to ask for
+        return False
     return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 

@@ -72,8 +72,10 @@ def _insert_zeros(x: Tensor, ux: int, uy: int) -> Tensor:
     if ux == uy == 1:
         return x
     n, c, h, w = x.shape
-    size = (n, c, h * uy, w * ux)
-    u = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=layout_of(x)).zero_()
+    if layout_of(x) == torch.channels_last:
+        u = x.new_zeros(n, h * uy, w * ux, c).permute(0, 3, 1, 2)
+    else:
+        u = x.new_zeros(n, c, h * uy, w * ux)
     u[:, :, ::uy, ::ux] = x
     return u
 

@@ -8,6 +8,7 @@ import click
 from stylegen.cli.options import (
     bar,
     class_option,
+    compile_option,
     device_option,
     load_network,
     network_option,
@@ -32,6 +33,7 @@ from stylegen.cli.options import (
 @noise_option
 @device_option
 @precision_option
+@compile_option
 @overwrite_option
 def generate(
     network: Path,
@@ -40,6 +42,7 @@ def generate(
     grid: str | None,
     device: str,
     precision: str,
+    compiled: bool,
     overwrite: bool,
     **options: Any,
 ) -> None:
@@ -59,7 +62,7 @@ def generate(
     paths = [out / f"seed{seed:04d}.png" for seed in numbers]
     sheet = [] if shape is None else [out / "grid.png"]
     refuse_existing(paths + sheet, overwrite)
-    generator = load_network(network, device, precision)
+    generator = load_network(network, device, precision, compiled)
     kept = []
     with new_folder(out), bar("drawing", "img") as progress:
         for i in range(0, len(numbers), GROUP):
