@@ -8,6 +8,7 @@ import torch
 
 from stylegen.ops import ACTIVATIONS, bias_act, build, setup_filter, upfirdn2d
 from stylegen.ops.epilogue import epilogue
+from tests.ops import grid
 
 pytestmark = [
     pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]),
@@ -64,7 +65,9 @@ def test_upfirdn2d(device, layout, dtype, geometry, flip, channels):
 
     on = {"device": device, "memory_format": layout}
     actual = derivatives(
-        lambda x: upfirdn2d(x, f.to(device), impl=device, **args), x.to(**on), weight.to(device)
+        lambda x: upfirdn2d(x, f.to(device), impl=grid.impl_for(device, dtype), **args),
+        x.to(**on),
+        weight.to(device),
     )
     expected = derivatives(
         lambda x: upfirdn2d(x, f.double(), impl="reference", **args), x.double(), weight.double()
@@ -104,7 +107,9 @@ def test_4x4_taps(device, layout, dtype, resampling, f):
             weight.to(dtype).double(),
         )
         x, weight = x.to(device=device, memory_format=layout), weight.to(device, dtype)
-        actual = derivatives(lambda x: run(x, taps.to(device), device), x, weight)
+        actual = derivatives(
+            lambda x: run(x, taps.to(device), grid.impl_for(device, dtype)), x, weight
+        )
         assert_near(actual, expected, dtype)
 
 
@@ -121,7 +126,9 @@ def test_bias_act(device, layout, dtype, act, with_bias, clamp):
         return bias_act(x, bias, act=act, gain=1.3, clamp=clamp, impl=impl)
 
     on = {"device": device, "memory_format": layout}
-    actual = derivatives(lambda x: run(x, device), x.to(**on), weight.to(**on))
+    actual = derivatives(
+        lambda x: run(x, grid.impl_for(device, dtype)), x.to(**on), weight.to(**on)
+    )
     expected = derivatives(lambda x: run(x, "reference"), x.double(), weight.double())
     keep = ...
     if clamp is not None:  # a value that rounds to the clamp may be seen on either side of it
@@ -175,7 +182,7 @@ def test_gradient_of_the_bias(device, layout, dtype, act, dim):
         b = b.detach().requires_grad_()
         return torch.autograd.grad(bias_act(x, b, dim, act, impl=impl).square().sum(), b)
 
-    actual = gradient(x.to(device), b.to(device), device)
+    actual = gradient(x.to(device), b.to(device), grid.impl_for(device, dtype))
     assert_near(actual, gradient(x.double(), b.double(), "reference"), dtype)
 
 
@@ -183,9 +190,9 @@ def test_strided_input(device, layout, dtype):
     x = torch.randn(3, 5, 9, 8).to(dtype).to(device=device, memory_format=layout)[:, ::2, 1:, :-1]
     b, f = torch.randn(3).to(x), torch.rand(3, 3, device=device) / 9
     plain = x.cpu().double().contiguous()
-    y = bias_act(x, b, act="swish", impl=device)
+    y = bias_act(x, b, act="swish", impl=grid.impl_for(device, dtype))
     assert_near([y], [bias_act(plain, b.cpu().double(), act="swish", impl="reference")], dtype)
-    y = upfirdn2d(x, f, impl=device)
+    y = upfirdn2d(x, f, impl=grid.impl_for(device, dtype))
     assert_near([y], [upfirdn2d(plain, f.cpu().double(), impl="reference")], dtype)
 
 
@@ -197,7 +204,12 @@ def test_numerical_derivatives(device, layout, dtype):
     f = torch.randn(3, 2, device=device, dtype=dtype)
 
     def run(x, b):
-        return bias_act(upfirdn2d(x, f, up=2, padding=1, impl=device), b, act="swish", impl=device)
+        return bias_act(
+            upfirdn2d(x, f, up=2, padding=1, impl=grid.impl_for(device, dtype)),
+            b,
+            act="swish",
+            impl=grid.impl_for(device, dtype),
+        )
 
     assert torch.autograd.gradcheck(run, (x, b), fast_mode=True)
     assert torch.autograd.gradgradcheck(run, (x, b), fast_mode=True)
@@ -215,6 +227,6 @@ def test_current_stream(device, layout, dtype, name):
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
         x = torch.randn(2, 3, 512, 512, device=device).to(dtype).to(memory_format=layout)
-        y = run(x, device) * 2
+        y = run(x, grid.impl_for(device, dtype)) * 2
     stream.synchronize()
     assert_near([y], [2 * run(x.cpu().double(), "reference")], dtype)
