@@ -1,6 +1,6 @@
 """The sides of an evaluation: a snapshot, a folder or a zip, each as a stream of uint8 batches.
 
-N images, C channels, R resolution in pixels.
+N images, C channels, H height, W width in pixels.
 """
 
 import logging
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from stylegen.checkpoints import SUFFIX, load, read_info
 from stylegen.data import DataConfig, ImageSet, open_images
+from stylegen.data.sizes import Resolution, resolution_of, size_of, size_text
 from stylegen.data.threads import in_chunks
 from stylegen.errors import InputError
 from stylegen.images import ImageReadError
@@ -32,7 +33,7 @@ class Shown(NamedTuple):
     """Images of a side for a report's reader.
 
     Attributes:
-        images: (n, C, R, R) uint8, on the CPU.
+        images: (n, C, H, W) uint8, on the CPU.
         labels: what each is: a seed or a file's name.
         about: how they were chosen.
     """
@@ -42,21 +43,27 @@ class Shown(NamedTuple):
     about: str
 
 
+def _as_written(size: tuple[int, int]) -> int | str:
+    """Return a square's side, or a size as users write it."""
+    width, height = size
+    return width if width == height else size_text(width, height)
+
+
 class Side(Protocol):
     """One side of an evaluation.
 
     Attributes:
-        resolution: R.
+        size: (W, H).
         channels: C.
         count: N, as far as is known before reading.
     """
 
-    resolution: int
+    size: tuple[int, int]
     channels: int
     count: int
 
     def batches(self) -> Iterator[Tensor]:
-        """Yield uint8 batches (n, C, R, R), the same ones each time."""
+        """Yield uint8 batches (n, C, H, W), the same ones each time."""
         ...
 
     def shown(self) -> Shown:
@@ -76,8 +83,9 @@ class SnapshotSide:
         self.config = config
         self.info = read_info(path)
         self.generator: Generator = load(path, device)
-        self.resolution = self.generator.config.resolution
-        self.channels = self.generator.config.img_channels
+        drawn = self.generator.config
+        self.size = drawn.width, drawn.height
+        self.channels = drawn.img_channels
         self.count = config.samples
 
     def batches(self) -> Iterator[Tensor]:
@@ -110,7 +118,7 @@ class SnapshotSide:
             "kind": "snapshot",
             "path": self.path,
             "sha256": file_digest(self.path),
-            "resolution_px": self.resolution,
+            "resolution_px": _as_written(self.size),
             "channels": self.channels,
             "classes": self.generator.config.c_dim,
             "kimg": self.info.kimg,
@@ -124,7 +132,7 @@ class ImagesSide:
     def __init__(self, images: ImageSet, config: EvaluateConfig) -> None:
         self.images = images
         self.config = config
-        self.resolution = images.resolution
+        self.size = images.width, images.height
         self.channels = images.channels
         self.names = self._chosen(images.names)
         self.count = len(self.names)
@@ -177,7 +185,7 @@ class ImagesSide:
             "sha256": self.images.digest,
             "images_in_set": self.available,
             "skipped": [{"name": n, "reason": r} for n, r in self.images.skipped],
-            "resolution_px": self.resolution,
+            "resolution_px": _as_written(self.size),
             "channels": self.channels,
             "resize": _resize_words(read),
             "background": read.background,
@@ -196,7 +204,7 @@ def is_snapshot(path: str) -> bool:
 
 
 def _open_set(
-    path: str, config: EvaluateConfig, resolution: int | None, channels: int
+    path: str, config: EvaluateConfig, resolution: Resolution | None, channels: int
 ) -> ImagesSide:
     images = open_images(
         DataConfig(
@@ -215,9 +223,9 @@ def _open_snapshots(
 ) -> dict[str, SnapshotSide]:
     sides = {p: SnapshotSide(p, config, device) for p in paths if is_snapshot(p)}
     for path, side in sides.items():
-        if config.resolution not in (None, side.resolution):
+        if config.resolution is not None and size_of(config.resolution) != side.size:
             raise InputError(
-                f"{path} draws {side.resolution} px, not {config.resolution}: leave out "
+                f"{path} draws {size_text(*side.size)} px, not {config.resolution}: leave out "
                 "--resolution, and the other side is read at the snapshot's size"
             )
         if side.channels not in (1, 3):
@@ -241,15 +249,16 @@ def open_sides(config: EvaluateConfig, device: torch.device) -> tuple[Side, Side
     paths = [config.a, config.against]
     sides: dict[str, Side] = dict(_open_snapshots(paths, config, device))
     drawn = list(sides.values())
-    resolution = drawn[0].resolution if drawn else config.resolution
+    resolution = resolution_of(*drawn[0].size) if drawn else config.resolution
     channels = drawn[0].channels if drawn else 3
     for path in paths:
         if path not in sides:
             sides[path] = _open_set(path, config, resolution, channels)
     a, against = sides[config.a], sides[config.against]
-    if a.resolution != against.resolution:
+    if a.size != against.size:
         raise InputError(
-            f"{config.a} has {a.resolution} px and {config.against} {against.resolution}: images "
-            "of different sizes cannot be compared; name one for folders and zips with --resolution"
+            f"{config.a} has {size_text(*a.size)} px and {config.against} "
+            f"{size_text(*against.size)}: images of different sizes cannot be compared; name one "
+            "for folders and zips with --resolution"
         )
     return a, against

@@ -2,7 +2,8 @@
 
 Seeds give the latents of the official tools: z of seed s is the first draw of numpy's legacy
 generator. Layer ranges follow Karras et al. 2019 (StyleGAN), section 3.1: coarse styles 4-8 px,
-middle 16-32 px, fine above.
+middle 16-32 px, fine above. These are nominal resolutions: the blocks' names, whatever the base
+grid of networks for other shapes.
 
 N batch, Z width of z, C number of classes, L number of layers that take a w.
 """
@@ -108,7 +109,7 @@ def class_index(name: str | int | None, c_dim: int, class_names: Sequence[str]) 
 
 
 def layer_resolutions(num_ws: int) -> list[int]:
-    """Return the resolution of each layer's styles: [4, 8, 8, 16, 16, ...].
+    """Return the nominal resolution of each layer's styles: [4, 8, 8, 16, 16, ...].
 
     The last w feeds only the last toRGB, which belongs to the last resolution.
     """

@@ -1,4 +1,4 @@
-"""Tensors and a JSON header in one safetensors file, written atomically.
+"""Tensors and a JSON header in one safetensors file with a checksum, written atomically.
 
 The header lies in the file's own metadata, so that one file is a whole checkpoint; a copy beside
 it with the suffix .json is for people to read and is never read back.
@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from stylegen.checkpoints.checksums import CHECKSUM, checksum
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
 
@@ -40,7 +41,8 @@ def write_tensors(
     with atomic_path(path.with_suffix(".json")) as readable, atomic_path(path) as temporary:
         readable.write_text(text + "\n")
         try:
-            save_file(flat, temporary, metadata={_KEY: text})
+            total = checksum(flat, flat.__getitem__, text)
+            save_file(flat, temporary, metadata={_KEY: text, CHECKSUM: total})
         except SafetensorError as error:
             raise OSError(f"{path} could not be written: {error}") from error
         shutil.copymode(readable, temporary)  # save_file allows the owner alone

@@ -2,7 +2,7 @@
 
 Source: Karras et al. 2019 (StyleGAN), section 3.1 and figure 3.
 
-A row sources, B column sources, C channels, R resolution, L number of layers that take a w.
+A row sources, B column sources, C channels, H height, W width, L number of layers that take a w.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ class StyleMix:
     """Sources and their mixes.
 
     Attributes:
-        rows: (A, C, R, R) uint8, the row sources.
-        columns: (B, C, R, R) uint8, the column sources.
-        mixed: (A, B, C, R, R) uint8: row a with the chosen layers' styles of column b.
+        rows: (A, C, H, W) uint8, the row sources.
+        columns: (B, C, H, W) uint8, the column sources.
+        mixed: (A, B, C, H, W) uint8: row a with the chosen layers' styles of column b.
         layers: the chosen layers.
     """
 
@@ -35,7 +35,7 @@ class StyleMix:
     layers: tuple[int, ...]
 
     def grid(self) -> Tensor:
-        """Return one picture, (C, (A + 1) R, (B + 1) R) uint8, with the sources at its edges."""
+        """Return one picture, (C, (A + 1) H, (B + 1) W) uint8, with the sources at its edges."""
         corner = torch.full_like(self.columns[:1], 255)
         cells = [corner, self.columns]
         for row, mixes in zip(self.rows, self.mixed, strict=True):

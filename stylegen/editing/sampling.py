@@ -4,7 +4,7 @@ Rounding depends a little on how many images are computed together, so images ar
 on a CPU (where that costs nothing) and in groups of one fixed size elsewhere: the image of a seed
 never depends on which others were asked for.
 
-N images, C channels, R resolution, L number of layers that take a w, D width of w.
+N images, C channels, H height, W width, L number of layers that take a w, D width of w.
 """
 
 from collections.abc import Iterator, Sequence
@@ -88,7 +88,7 @@ def draw(
         seeds: of random noise; None: 0, 1, ...
 
     Returns:
-        (N, C, R, R) uint8 on the CPU.
+        (N, C, H, W) uint8 on the CPU.
     """
     size = group_size(ws.device, noise)
     images = []
@@ -120,7 +120,7 @@ def generate(
             from the seed.
 
     Returns:
-        (N, C, R, R) uint8 on the CPU.
+        (N, C, H, W) uint8 on the CPU.
 
     Raises:
         InputError: there is no seed, or no such class.

@@ -3,13 +3,14 @@
 Source: Karras et al. 2020 (StyleGAN2), section 2 and table 1; Karras et al. 2020 (ADA), appendix D
 for the smaller channel counts.
 
-R resolution, r block resolution (4, 8, ..., R).
+R nominal resolution, r block resolution (4, 8, ..., R), (h0, w0) base grid.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from stylegen.errors import InputError
+from stylegen.networks.shapes import BaseSize, block_size, check_base_size
 
 GeneratorArchitecture = Literal["skip", "resnet", "orig"]
 DiscriminatorArchitecture = Literal["resnet", "skip", "orig"]
@@ -37,6 +38,7 @@ def _check_resolution(resolution: int) -> None:
 
 def _check_common(config: "GeneratorConfig | DiscriminatorConfig") -> None:
     _check_resolution(config.resolution)
+    check_base_size(config.base_size)
     _positive(config, ("img_channels", "channel_base", "channel_max"))
     _not_negative(config, ("c_dim", "mapping_layers"))
     if config.architecture not in _ARCHITECTURES:
@@ -51,12 +53,41 @@ def _check_common(config: "GeneratorConfig | DiscriminatorConfig") -> None:
         )
 
 
+class _Blocks:
+    """What follows from the numbers that both configurations have."""
+
+    resolution: int
+    base_size: BaseSize
+    channel_base: int
+    channel_max: int
+
+    def channels(self, resolution: int) -> int:
+        """Return the number of features of the block at a resolution."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+    def size(self, resolution: int) -> tuple[int, int]:
+        """Return (height, width) in pixels of the block at a resolution."""
+        return block_size(self.base_size, resolution)
+
+    @property
+    def height(self) -> int:
+        """Height of the images in pixels, h0 R / 4."""
+        return self.size(self.resolution)[0]
+
+    @property
+    def width(self) -> int:
+        """Width of the images in pixels, w0 R / 4."""
+        return self.size(self.resolution)[1]
+
+
 @dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
+class GeneratorConfig(_Blocks):
     """A generator.
 
     Attributes:
-        resolution: R, a power of two from 4 on.
+        resolution: R, a power of two from 4 on; nominal where the base grid is not 4 x 4.
+        base_size: (h0, w0), the grid that all blocks double; images are (h0 R / 4, w0 R / 4).
+            :func:`~stylegen.networks.shapes.shape_for` gives R and it for images of a size.
         img_channels: channels of the image.
         z_dim: width of the input latent z; 0 for a purely conditional network.
         w_dim: width of the intermediate latent w.
@@ -74,6 +105,7 @@ class GeneratorConfig:
     """
 
     resolution: int = 64
+    base_size: BaseSize = (4, 4)
     img_channels: int = 3
     z_dim: int = 512
     w_dim: int = 512
@@ -96,10 +128,6 @@ class GeneratorConfig:
         if self.mapping_layers < 1:
             raise InputError("mapping_layers is 0; a generator needs at least 1")
 
-    def channels(self, resolution: int) -> int:
-        """Return the number of features of the block at a resolution."""
-        return min(self.channel_base // resolution, self.channel_max)
-
     @property
     def num_ws(self) -> int:
         """Number of copies of w that the synthesis network takes: 2 log2 R - 2."""
@@ -107,11 +135,13 @@ class GeneratorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiscriminatorConfig:
+class DiscriminatorConfig(_Blocks):
     """A discriminator.
 
     Attributes:
-        resolution: R, a power of two from 4 on.
+        resolution: R, a power of two from 4 on; nominal where the base grid is not 4 x 4.
+        base_size: (h0, w0), the grid that all blocks double; images are (h0 R / 4, w0 R / 4).
+            :func:`~stylegen.networks.shapes.shape_for` gives R and it for images of a size.
         img_channels: channels of the image.
         c_dim: number of classes; 0 is unconditional.
         architecture: "resnet" has residual blocks, "skip" feeds the image into every block,
@@ -127,6 +157,7 @@ class DiscriminatorConfig:
     """
 
     resolution: int = 64
+    base_size: BaseSize = (4, 4)
     img_channels: int = 3
     c_dim: int = 0
     architecture: DiscriminatorArchitecture = "resnet"
@@ -151,7 +182,3 @@ class DiscriminatorConfig:
                 f"mbstd_channels {self.mbstd_channels} does not divide the {self.channels(4)} "
                 "features at 4 px"
             )
-
-    def channels(self, resolution: int) -> int:
-        """Return the number of features of the block at a resolution."""
-        return min(self.channel_base // resolution, self.channel_max)

@@ -3,10 +3,12 @@
 Source: Karras et al. 2020 (StyleGAN2), section 4.1, figure 7; minibatch deviation: Karras et al.
 2018 (progressive GAN), section 3; projection of classes: Miyato & Koyama 2018.
 
-N batch, C number of classes, I and O features, R resolution, r resolution of a block.
+N batch, C number of classes, I and O features, r resolution of a block, (h, w) its size in pixels,
+(h0, w0) that of the last, (H, W) that of the image.
 """
 
 import functools
+import itertools
 import logging
 import math
 
@@ -14,10 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from stylegen.errors import InputError
+from stylegen.networks.blocks import BlockNetwork
 from stylegen.networks.config import DiscriminatorConfig
-from stylegen.networks.layers import BlockNetwork, Conv2d, FullyConnected, block_resolutions
+from stylegen.networks.fading import DiscriminatorFade, downsample_images
+from stylegen.networks.layers import Conv2d, FullyConnected, block_resolutions
 from stylegen.networks.mapping import MappingNetwork
-from stylegen.ops import downsample2d, layout_of, setup_filter
+from stylegen.ops import layout_of, setup_filter
 
 _log = logging.getLogger(__name__)
 _RESIDUAL_GAIN = math.sqrt(0.5)
@@ -58,7 +62,7 @@ def minibatch_stddev(x: Tensor, group: int, num_channels: int = 1) -> Tensor:
 
 
 class DiscriminatorBlock(nn.Module):
-    """The layers of one resolution, (N, I, r, r) to (N, O, r / 2, r / 2).
+    """The layers of one resolution, (N, I, h, w) to (N, O, h / 2, w / 2).
 
     Args:
         config: the discriminator.
@@ -103,16 +107,16 @@ class DiscriminatorBlock(nn.Module):
         """Run the block.
 
         Args:
-            x: (N, I, r, r), or None for the first block.
-            image: (N, channels, r, r), or None where it is not needed any more.
+            x: (N, I, h, w), or None for the first block.
+            image: (N, channels, h, w), or None where it is not needed any more.
 
         Returns:
-            (N, O, r / 2, r / 2), and for the skip architecture the image at r / 2.
+            (N, O, h / 2, w / 2), and for the skip architecture the image at half the size.
         """
         x = self._features(x, image)
         smaller = None
         if self.pass_image and image is not None:
-            smaller = downsample2d(image, self.resample_filter)
+            smaller = downsample_images(image, self.resample_filter)
         if not self.residual:
             return self.conv1(self.conv0(x)), smaller
         y = self.skip(x, gain=_RESIDUAL_GAIN)
@@ -120,7 +124,7 @@ class DiscriminatorBlock(nn.Module):
 
 
 class DiscriminatorEpilogue(nn.Module):
-    """The layers at 4 px, in float32: minibatch deviation, convolution, two dense layers.
+    """The layers of the base grid, in float32: minibatch deviation, convolution, two dense layers.
 
     Args:
         config: the discriminator.
@@ -143,7 +147,8 @@ class DiscriminatorEpilogue(nn.Module):
             features + config.mbstd_channels, features, 3, activation="lrelu", conv_clamp=clamp,
             resample_filter=taps,
         )  # fmt: skip
-        self.fc = FullyConnected(features * 16, features, activation="lrelu")
+        h0, w0 = config.base_size
+        self.fc = FullyConnected(features * h0 * w0, features, activation="lrelu")
         self.out = FullyConnected(features, cmap_dim or 1)
 
     def _group(self, batch: int) -> int:
@@ -155,12 +160,12 @@ class DiscriminatorEpilogue(nn.Module):
     def _with_deviation(self, x: Tensor, parts: int) -> Tensor:
         """Append the minibatch deviation, of each part of the batch by itself."""
         group = self._group(x.shape[0] // parts)
+        if group == 1:
+            return minibatch_stddev(x, 1, self.mbstd_channels)
         return torch.cat([minibatch_stddev(p, group, self.mbstd_channels) for p in x.chunk(parts)])
 
-    def forward(
-        self, x: Tensor | None, image: Tensor | None, cmap: Tensor | None, parts: int = 1
-    ) -> Tensor:
-        """Map (N, I, 4, 4), for the skip architecture the image, and (N, cmap_dim) to (N, 1)."""
+    def features(self, x: Tensor | None, image: Tensor | None, parts: int = 1) -> Tensor:
+        """Map (N, I, h0, w0), and for the skip architecture the image, to (N, I)."""
         if self.fromrgb is not None and image is not None:
             rgb: Tensor = self.fromrgb(image.to(torch.float32))
             x = rgb if x is None else x.to(torch.float32) + rgb
@@ -168,7 +173,14 @@ class DiscriminatorEpilogue(nn.Module):
         x = x.to(torch.float32)
         if self.mbstd_channels:
             x = self._with_deviation(x, parts)
-        y: Tensor = self.out(self.fc(self.conv(x).flatten(1)))
+        y: Tensor = self.fc(self.conv(x).flatten(1))
+        return y
+
+    def forward(
+        self, x: Tensor | None, image: Tensor | None, cmap: Tensor | None, parts: int = 1
+    ) -> Tensor:
+        """Map (N, I, h0, w0), the image likewise, and (N, cmap_dim) to (N, 1)."""
+        y: Tensor = self.out(self.features(x, image, parts))
         if cmap is None:
             return y
         return (y * cmap).sum(dim=1, keepdim=True) / math.sqrt(self.cmap_dim)
@@ -180,6 +192,8 @@ class Discriminator(BlockNetwork):
     Args:
         config: what it is made of.
     """
+
+    fade: DiscriminatorFade | None
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__(config.resolution)
@@ -194,11 +208,30 @@ class Discriminator(BlockNetwork):
             )
         self.b4 = DiscriminatorEpilogue(config, cmap_dim)
 
+    def _check(self, image: Tensor) -> None:
+        wanted = (self.config.img_channels, self.config.height, self.config.width)
+        if image.ndim != 4 or image.shape[1:] != wanted:
+            shape = ", ".join(str(n) for n in wanted)
+            raise InputError(f"image should have shape (N, {shape}), not {tuple(image.shape)}")
+
+    def _down_to_base(self, image: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Run all blocks but the last: features, and for the skip architecture the image."""
+        x: Tensor | None = None
+        # images come as they are decoded; in another layout, every layer would convert
+        rest: Tensor | None = image.contiguous(memory_format=layout_of(self.b4.conv.weight))
+        blocks = [block for _, block in self.blocks()][::-1]
+        for block, following in itertools.pairwise(blocks):
+            whole = rest if x is None else None
+            x, rest = block(x, rest)
+            if whole is not None and self.fade is not None:
+                x = self.fade(x, whole, following.dtype)
+        return x, rest
+
     def forward(self, image: Tensor, c: Tensor | None = None, parts: int = 1) -> Tensor:
         """Judge images: positive logits are real.
 
         Args:
-            image: (N, channels, R, R) float32, about [-1, 1].
+            image: (N, channels, H, W) float32, about [-1, 1].
             c: (N, C), one-hot, for conditional networks.
             parts: batches of equal size that follow each other in ``image`` and are to be judged
                 as if each came alone.
@@ -212,16 +245,26 @@ class Discriminator(BlockNetwork):
         """
         if parts < 1 or image.shape[0] % parts:
             raise InputError(f"{image.shape[0]} images cannot be {parts} equal parts")
-        wanted = (self.config.img_channels, self.resolution, self.resolution)
-        if image.ndim != 4 or image.shape[1:] != wanted:
-            shape = ", ".join(str(n) for n in wanted)
-            raise InputError(f"image should have shape (N, {shape}), not {tuple(image.shape)}")
+        self._check(image)
         cmap = None if self.mapping is None else self.mapping(None, c)
-        x: Tensor | None = None
-        # images come as they are decoded; in another layout, every layer would convert
-        rest: Tensor | None = image.contiguous(memory_format=layout_of(self.b4.conv.weight))
-        for r, block in reversed(list(self.blocks())):
-            if r > 4:
-                x, rest = block(x, rest)
-        logits: Tensor = self.b4(x, rest, cmap, parts)
+        logits: Tensor = self.b4(*self._down_to_base(image), cmap, parts)
         return logits
+
+    def features(self, image: Tensor) -> Tensor:
+        """Return what the last dense layer judges images by, each as if it came alone.
+
+        No image's features depend on the others: the minibatch deviation is that of one sample,
+        which is a constant. They do not depend on classes either, which enter afterwards.
+
+        Args:
+            image: (N, channels, H, W) float32, about [-1, 1].
+
+        Returns:
+            (N, I) float32, I the features of the block at 4 px.
+
+        Raises:
+            InputError: the image has another shape than the network's.
+        """
+        self._check(image)
+        features: Tensor = self.b4.features(*self._down_to_base(image), parts=len(image))
+        return features

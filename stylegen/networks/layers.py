@@ -9,7 +9,7 @@ N batch, I input features, O output features, H height, W width, k kernel size.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -27,7 +27,6 @@ from stylegen.ops import (
     scaled_weight,
     setup_filter,
 )
-from stylegen.precision import NUM_LOW_PRECISION_RES
 
 
 def normalize_2nd_moment(x: Tensor, eps: float = 1e-8) -> Tensor:
@@ -54,30 +53,6 @@ def low_precision_blocks(resolution: int, num_res: int) -> set[int]:
 
 
 _Network = TypeVar("_Network", bound=nn.Module)
-
-
-class BlockNetwork(nn.Module):
-    """A network of one block per resolution, named b4, b8, ... as in official checkpoints."""
-
-    def __init__(self, resolution: int) -> None:
-        super().__init__()
-        self.resolution = resolution
-
-    def blocks(self) -> Iterator[tuple[int, nn.Module]]:
-        """Yield (resolution, block), from 4 px up."""
-        for r in block_resolutions(self.resolution):
-            yield r, self.get_submodule(f"b{r}")
-
-    def set_precision(self, dtype: torch.dtype, num_res: int = NUM_LOW_PRECISION_RES) -> None:
-        """Compute the top blocks in another type; parameters and the image stay float32.
-
-        Args:
-            dtype: torch.bfloat16, torch.float16 or torch.float32.
-            num_res: how many of the top resolutions; none below 8 px, whatever is given.
-        """
-        low = low_precision_blocks(self.resolution, num_res)
-        for r, block in self.blocks():
-            block.dtype = dtype if r in low else torch.float32  # type: ignore[assignment]
 
 
 def lay_out(network: _Network) -> _Network:

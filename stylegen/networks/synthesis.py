@@ -5,19 +5,22 @@
 
 Source: Karras et al. 2020 (StyleGAN2), sections 2.2 and 4.1, figures 2 and 7.
 
-N batch, L number of layers that take a w, D width of w, I and O features, H = W = r resolution.
+N batch, L number of layers that take a w, D width of w, I and O features, r resolution of a block,
+(h, w) = (h0 r / 4, w0 r / 4) its size in pixels, (H, W) that of the image.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from stylegen.errors import InputError
+from stylegen.networks.blocks import BlockNetwork
 from stylegen.networks.config import GeneratorConfig
-from stylegen.networks.layers import BlockNetwork, Conv2d, FullyConnected, block_resolutions
+from stylegen.networks.fading import GeneratorFade
+from stylegen.networks.layers import Conv2d, FullyConnected, block_resolutions
 from stylegen.ops import (
     ACTIVATIONS,
     Prepare,
@@ -27,19 +30,21 @@ from stylegen.ops import (
     weight_and_energy,
 )
 
-Noise = Literal["random", "const", "none"]
+# By name, or a callable that is given (N, h, w) of each layer in turn and returns (N, 1, h, w) unit
+# Gaussians, float32 on the network's device: for noise that a seed or a batch's share decides.
+Noise = Literal["random", "const", "none"] | Callable[[int, int, int], Tensor]
 NOISES = ("random", "const", "none")
 _RESIDUAL_GAIN = math.sqrt(0.5)
 
 
 class SynthesisLayer(nn.Module):
-    """Modulated convolution, noise, bias and leaky ReLU, (N, I, r / up, r / up) to (N, O, r, r).
+    """Modulated convolution, noise, bias and leaky ReLU, (N, I, h / up, w / up) to (N, O, h, w).
 
     Args:
         in_channels: I.
         out_channels: O.
         w_dim: D.
-        resolution: r, of the output.
+        size: (h, w) in pixels, of the output.
         up: upsampling factor.
         resample_filter: 1-D taps.
         conv_clamp: clip the output to +-this.
@@ -56,40 +61,48 @@ class SynthesisLayer(nn.Module):
         in_channels: int,
         out_channels: int,
         w_dim: int,
-        resolution: int,
+        size: tuple[int, int],
         up: int = 1,
         resample_filter: Sequence[float] = (1.0, 3.0, 3.0, 1.0),
         conv_clamp: float | None = None,
     ) -> None:
         super().__init__()
-        self.resolution, self.up, self.conv_clamp = resolution, up, conv_clamp
+        self.size, self.up, self.conv_clamp = size, up, conv_clamp
         self.affine = FullyConnected(w_dim, in_channels, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.prepare: Prepare = weight_and_energy
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("resample_filter", setup_filter(resample_filter, separable=False))
-        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.register_buffer("noise_const", torch.randn(size))
 
     def _noise(self, x: Tensor, noise: Noise) -> Tensor | None:
         if noise == "none":
             return None
         if noise == "const":
             return self.noise_const * self.noise_strength
-        shape = (x.shape[0], 1, self.resolution, self.resolution)
-        return torch.randn(shape, device=x.device) * self.noise_strength
+        shape = (x.shape[0], 1, *self.size)
+        if noise == "random":
+            drawn = torch.randn(shape, device=x.device)
+        elif (drawn := noise(x.shape[0], *self.size)).shape != shape:
+            raise InputError(f"noise should have shape {shape}, not {tuple(drawn.shape)}")
+        return drawn * self.noise_strength
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise = "random", gain: float = 1.0) -> Tensor:
         """Run the layer; the type of ``x`` is the type of the computation.
 
         Args:
-            x: (N, I, r / up, r / up).
+            x: (N, I, h / up, w / up).
             w: (N, D).
-            noise: "random" draws it, "const" takes the stored one, "none" adds none.
+            noise: "random" draws it, "const" takes the stored one, "none" adds none; or see
+                :data:`Noise`.
             gain: scales the output, and the clamp with it.
 
         Returns:
-            (N, O, r, r).
+            (N, O, h, w).
+
+        Raises:
+            InputError: the noise that a callable gave has another shape.
         """
         return modulated_conv2d(
             x,
@@ -127,7 +140,7 @@ class ToRGB(nn.Module):
         self.weight_gain = 1 / math.sqrt(in_channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Map (N, I, r, r) and (N, D) to (N, channels, r, r)."""
+        """Map (N, I, h, w) and (N, D) to (N, channels, h, w)."""
         styles = self.affine(w) * self.weight_gain
         return modulated_conv2d(
             x, self.weight, styles, b=self.bias, demodulate=False, clamp=self.conv_clamp
@@ -147,19 +160,19 @@ class SynthesisBlock(nn.Module):
     def __init__(self, config: GeneratorConfig, resolution: int) -> None:
         super().__init__()
         self.dtype = torch.float32
-        self.resolution, self.residual = resolution, config.architecture == "resnet"
+        self.residual = config.architecture == "resnet"
         is_first, is_last = resolution == 4, resolution == config.resolution
         self.num_conv, self.has_torgb = 1 if is_first else 2, is_last
         self.has_torgb |= config.architecture == "skip"
         taps, clamp = config.resample_filter, config.conv_clamp
-        out = config.channels(resolution)
+        out, size = config.channels(resolution), config.size(resolution)
         into = out if is_first else config.channels(resolution // 2)
         self.register_buffer("resample_filter", setup_filter(taps, separable=False))
         if is_first:
-            self.const = nn.Parameter(torch.randn(out, 4, 4))
+            self.const = nn.Parameter(torch.randn(out, *size))
         else:
-            self.conv0 = SynthesisLayer(into, out, config.w_dim, resolution, 2, taps, clamp)
-        self.conv1 = SynthesisLayer(out, out, config.w_dim, resolution, 1, taps, clamp)
+            self.conv0 = SynthesisLayer(into, out, config.w_dim, size, 2, taps, clamp)
+        self.conv1 = SynthesisLayer(out, out, config.w_dim, size, 1, taps, clamp)
         if self.has_torgb:
             self.torgb = ToRGB(out, config.img_channels, config.w_dim, clamp)
         if self.residual and not is_first:
@@ -185,13 +198,13 @@ class SynthesisBlock(nn.Module):
         """Run the block.
 
         Args:
-            x: (N, I, r / 2, r / 2), or None for the first block.
-            image: (N, channels, r / 2, r / 2) float32, or None if there is none yet.
+            x: (N, I, h / 2, w / 2), or None for the first block.
+            image: (N, channels, h / 2, w / 2) float32, or None if there is none yet.
             ws: (N, num_conv or num_conv + 1, D).
             noise: see :class:`SynthesisLayer`.
 
         Returns:
-            (N, O, r, r) and (N, channels, r, r) float32 or None.
+            (N, O, h, w) and (N, channels, h, w) float32 or None.
         """
         x = self._features(x, ws, noise)
         if image is not None:
@@ -203,11 +216,13 @@ class SynthesisBlock(nn.Module):
 
 
 class SynthesisNetwork(BlockNetwork):
-    """All blocks, (N, L, D) to (N, channels, R, R).
+    """All blocks, (N, L, D) to (N, channels, H, W).
 
     Args:
         config: the generator.
     """
+
+    fade: GeneratorFade | None
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config.resolution)
@@ -215,32 +230,40 @@ class SynthesisNetwork(BlockNetwork):
         for r in block_resolutions(config.resolution):
             self.add_module(f"b{r}", SynthesisBlock(config, r))
 
+    def _check(self, ws: Tensor, noise: Noise) -> None:
+        if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
+            raise InputError(
+                f"ws should have shape (N, {self.num_ws}, {self.w_dim}), not {tuple(ws.shape)}"
+            )
+        if not callable(noise) and noise not in NOISES:
+            raise InputError(f"noise is {noise!r}; wanted one of {', '.join(NOISES)}")
+
     def forward(self, ws: Tensor, noise: Noise = "random") -> Tensor:
         """Draw images.
 
         Args:
             ws: (N, L, D), a w for each layer: two for each block, and one for the last toRGB.
-            noise: "random" draws it, "const" takes the stored one, "none" adds none.
+            noise: "random" draws it, "const" takes the stored one, "none" adds none; or see
+                :data:`Noise`.
 
         Returns:
-            (N, channels, R, R) float32, about [-1, 1].
+            (N, channels, H, W) float32, about [-1, 1].
 
         Raises:
-            InputError: ws has another shape, or noise another name.
+            InputError: ws has another shape, or noise another name or shape.
         """
-        if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
-            raise InputError(
-                f"ws should have shape (N, {self.num_ws}, {self.w_dim}), not {tuple(ws.shape)}"
-            )
-        if noise not in NOISES:
-            raise InputError(f"noise is {noise!r}; wanted one of {', '.join(NOISES)}")
+        self._check(ws, noise)
         ws = ws.to(torch.float32)
         x: Tensor | None = None
         image: Tensor | None = None
         first = 0
-        for _, block in self.blocks():
+        for r, block in self.blocks():
             assert isinstance(block, SynthesisBlock)
+            fade = self.fade if r == self.resolution else None
+            smaller = None if fade is None else fade.smaller(x, image, ws[:, first])
             x, image = block(x, image, ws[:, first : first + block.num_conv + 1], noise)
             first += block.num_conv
+            if fade is not None:
+                image = fade(smaller, image, block.resample_filter)
         assert image is not None
         return image

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,40 @@ def test_channels_last_networks_are_saved_as_they_are(
     loaded = stylegen.load(tmp_path / "s.safetensors")
     for name, value in generator.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
+
+
+@torch.no_grad()
+def test_rectangles_of_four_channels_come_back(tmp_path: Path) -> None:
+    shape: dict[str, Any] = {"resolution": 16, "base_size": (3, 5), "img_channels": 4}
+    generator = Generator(GeneratorConfig(z_dim=4, w_dim=4, channel_base=64, **shape)).eval()
+    discriminator = Discriminator(DiscriminatorConfig(channel_base=64, **shape))
+    info = SnapshotInfo(generator=generator.config, discriminator=discriminator.config)
+    path = tmp_path / "s.safetensors"
+    save_snapshot(path, generator, discriminator, info)
+    loaded, z = stylegen.load(path), torch.randn(2, 4)
+    assert loaded.config == generator.config
+    image = loaded(z, noise="const")
+    assert image.shape == (2, 4, 12, 20)
+    torch.testing.assert_close(image, generator(z, noise="const"))
+    torch.testing.assert_close(load_discriminator(path)(image), discriminator(image))
+    square = Generator(replace(generator.config, base_size=(4, 4)))
+    with pytest.raises(InputError, match=r"b4.const \(16, 3, 5\) instead of \(16, 4, 4\)"):
+        load_official_state(square, generator.state_dict())
+
+
+def test_snapshots_from_before_rectangles_are_squares(snapshot: Path, tmp_path: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(snapshot, framework="pt") as file:
+        header = json.loads(file.metadata()["stylegen"])
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    for network in ("generator", "discriminator"):
+        assert header[network].pop("base_size") == [4, 4]
+    path = tmp_path / "old.safetensors"
+    save_file(tensors, path, metadata={"stylegen": json.dumps(header)})
+    loaded = stylegen.load(path)
+    assert loaded.config.base_size == (4, 4)
+    assert all(torch.equal(tensors[f"G_ema.{k}"], v) for k, v in loaded.state_dict().items())
 
 
 def damaged(snapshot: Path, folder: Path) -> dict[str, Path]:

@@ -81,6 +81,29 @@ def test_mixing_takes_the_chosen_layers_from_the_columns(channels: int) -> None:
     assert torch.equal(mixed.columns, stylegen.generate(network, [7, 9], psi=0.8))
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("base_size", [(3, 5), (6, 4)])
+def test_any_shape_and_channels(channels: int, base_size: tuple[int, int]) -> None:
+    network = generator(img_channels=channels, base_size=base_size, resolution=32, c_dim=3)
+    network.class_names = ("a", "b", "c")
+    height, width = 8 * base_size[0], 8 * base_size[1]
+    images = stylegen.generate(network, [4, 5], class_name="b")
+    assert images.shape == (2, channels, height, width)
+    mixed = stylegen.mix(network, [4, 6], [5, 7, 8], layers="coarse", class_name="b")
+    assert mixed.layers == (0, 1, 2)  # of the blocks named 4 and 8, whatever their pixels
+    assert torch.equal(mixed.rows[0], images[0])
+    assert torch.equal(mixed.columns[0], images[1])
+    grid = mixed.grid()
+    assert grid.shape == (channels, 3 * height, 4 * width)
+    assert torch.equal(grid[:, :height, width : 2 * width], images[1])
+    assert torch.equal(grid[:, height : 2 * height, :width], images[0])
+    assert torch.equal(grid[:, 2 * height :, 2 * width : 3 * width], mixed.mixed[1, 1])
+    middle = stylegen.mix(network, [4], [5], layers="middle", class_name="b")
+    assert middle.layers == (3, 4, 5, 6, 7)
+    with pytest.raises(InputError, match="no fine layers"):
+        stylegen.mix(network, [4], [5], layers="fine")
+
+
 def test_mixing_all_layers_is_the_column_and_equal_sources_stay() -> None:
     network = generator()
     everything = stylegen.mix(network, [1, 2], [3], layers="all")

@@ -81,7 +81,7 @@ def synthesis(state: State, config: Any, ws: Tensor) -> Tensor:
             y = y + gain * fir(zeros_between(skip), (2, 1, 2, 1), 4)
         x = y
         if image is not None:
-            image = fir(zeros_between(image), (2, 1, 2, 1), 4)
+            image = twice(image)
         if architecture == "skip" or r == config.resolution:
             rgb = to_rgb(state, f"{b}.torgb", x, ws[:, i + 2], clamp)
             image = rgb if image is None else image + rgb
@@ -133,8 +133,37 @@ def deviations(x: Tensor, group: int) -> Tensor:
     return torch.cat([x, feature], 1)
 
 
-def discriminate(state: State, config: Any, image: Tensor, c: Tensor | None, group: int) -> Tensor:
-    """Return logits; ``state`` is a discriminator's, in float64."""
+def half(image: Tensor) -> Tensor:
+    return fir(image, (1, 1, 1, 1))[:, :, ::2, ::2]
+
+
+def twice(image: Tensor) -> Tensor:
+    return fir(zeros_between(image), (2, 1, 2, 1), 4)
+
+
+def blend(
+    state: State, config: Any, x: Tensor, smaller: Tensor, alpha: float, fromrgb: str
+) -> Tensor:
+    """Let the newest block's features in by alpha; ``state`` is the smaller network's."""
+    if config.architecture == "skip":
+        return alpha * x
+    clamp = None if fromrgb.startswith("b4.") else config.conv_clamp
+    return (1 - alpha) * conv(state, fromrgb, smaller, clamp=clamp) + alpha * x
+
+
+def discriminate(
+    state: State,
+    config: Any,
+    image: Tensor,
+    c: Tensor | None,
+    group: int,
+    alpha: float = 1.0,
+    smaller: State | None = None,
+) -> Tensor:
+    """Return logits; ``state`` is a discriminator's, in float64.
+
+    ``smaller`` is the state of the network that it has grown from, while that fades by ``alpha``.
+    """
     clamp, architecture = config.conv_clamp, config.architecture
     x, r, gain = None, config.resolution, 0.5**0.5 if config.architecture == "resnet" else 1.0
     while r > 4:
@@ -142,15 +171,17 @@ def discriminate(state: State, config: Any, image: Tensor, c: Tensor | None, gro
         if x is None or architecture == "skip":
             rgb = conv(state, f"{b}.fromrgb", image, clamp=clamp)
             x = rgb if x is None else x + rgb
-            image = fir(image, (1, 1, 1, 1))[:, :, ::2, ::2]
+            image = half(image)
         y = conv(state, f"{b}.conv0", x, clamp=clamp)
         y = conv(state, f"{b}.conv1", y, down=True, gain=gain, clamp=clamp)
         if architecture == "resnet":
             y = y + conv(state, f"{b}.skip", x, down=True, gain=gain, act=False)
+        if smaller is not None and r == config.resolution:
+            y = blend(smaller, config, y, image, alpha, f"b{r // 2}.fromrgb")
         x, r = y, r // 2
-    assert x is not None
-    if architecture == "skip":
-        x = x + conv(state, "b4.fromrgb", image)
+    if x is None or architecture == "skip":
+        rgb = conv(state, "b4.fromrgb", image)
+        x = rgb if x is None else x + rgb
     x = conv(state, "b4.conv", deviations(x, group), clamp=clamp)
     y = dense(state, "b4.out", dense(state, "b4.fc", x.flatten(1)), act=False)
     if c is None:

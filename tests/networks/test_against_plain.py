@@ -44,6 +44,33 @@ def test_generator(architecture: Any, resolution: int, clamp: float | None) -> N
         torch.testing.assert_close(actual.double(), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("resolution", "base_size", "channels"),
+    [(4, (3, 5), 1), (8, (4, 6), 4), (32, (3, 5), 2), (16, (16, 3), 3)],
+)
+@pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
+def test_rectangles(
+    architecture: Any, resolution: int, base_size: tuple[int, int], channels: int
+) -> None:
+    shape: dict[str, Any] = {
+        "resolution": resolution, "base_size": base_size, "img_channels": channels,
+        "architecture": architecture, "channel_base": 128, "channel_max": 10,
+    }  # fmt: skip
+    config = GeneratorConfig(z_dim=8, w_dim=12, mapping_layers=3, **shape)
+    generator = Generator(config).eval()
+    state = randomised(generator)
+    ws = torch.randn(3, config.num_ws, 12)
+    image = generator.synthesis(ws, noise="const")
+    size = (base_size[0] * resolution // 4, base_size[1] * resolution // 4)
+    assert image.shape == (3, channels, *size)
+    expected = plain.synthesis(state, config, ws.double())
+    torch.testing.assert_close(image.double(), expected, atol=1e-4, rtol=1e-4)
+    discriminator = Discriminator(DiscriminatorConfig(**shape))
+    state = randomised(discriminator)
+    expected = plain.discriminate(state, discriminator.config, image.double(), None, 3)
+    torch.testing.assert_close(discriminator(image).double(), expected, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("clamp", [None, 0.6])
 @pytest.mark.parametrize(("batch", "group"), [(4, 4), (6, 3), (5, 1), (1, 1)])
 @pytest.mark.parametrize("c_dim", [0, 3])

@@ -61,6 +61,55 @@ def test_noise_modes() -> None:
         draw("fixed")
 
 
+def test_noise_from_outside() -> None:
+    """It is asked for layer by layer, and counts as the stored noise of those shapes would."""
+    generator = Generator(small(base_size=(3, 5))).eval()
+    layers = [m for m in generator.modules() if hasattr(m, "noise_const")]
+    with torch.no_grad():
+        for layer in layers:
+            layer.noise_strength.fill_(0.5)
+    ws, asked = generator.mapping(torch.randn(2, 8)), []
+
+    def noise(n: int, h: int, w: int) -> torch.Tensor:
+        asked.append((n, h, w))
+        return layers[len(asked) - 1].noise_const.expand(n, 1, h, w)
+
+    image = generator.synthesis(ws, noise=noise)
+    assert asked == [(2, 3, 5), (2, 6, 10), (2, 6, 10), (2, 12, 20), (2, 12, 20)]
+    torch.testing.assert_close(image, generator.synthesis(ws, noise="const"))
+    each = torch.randn(2, 1, 12, 20)  # every image has noise of its own
+    apart = [
+        generator.synthesis(ws[i : i + 1], lambda n, h, w, i=i: each[i : i + 1, :, :h, :w])
+        for i in range(2)
+    ]
+    together = generator.synthesis(ws, lambda n, h, w: each[:, :, :h, :w])
+    torch.testing.assert_close(together, torch.cat(apart))
+    with pytest.raises(InputError, match=r"noise should have shape \(2, 1, 3, 5\), not \(3, 5\)"):
+        generator.synthesis(ws, lambda n, h, w: torch.zeros(h, w))
+
+
+@pytest.mark.parametrize("architecture", ["resnet", "skip", "orig"])
+def test_features_are_what_the_last_layer_judges_each_image_by(architecture: Any) -> None:
+    discriminator = Discriminator(
+        DiscriminatorConfig(
+            resolution=8, base_size=(3, 4), channel_base=64, architecture=architecture, c_dim=2,
+            cmap_dim=5, mapping_layers=1,
+        )
+    )  # fmt: skip
+    images, c = torch.randn(5, 3, 6, 8), torch.eye(2)[[0, 1, 1, 0, 1]]
+    features = discriminator.features(images)
+    assert features.shape == (5, 16)
+    assert features.dtype == torch.float32
+    out, cmap = discriminator.b4.out, discriminator.mapping(None, c)
+    logits = (features @ out.weight.t() / 4 + out.bias).mul(cmap).sum(1, keepdim=True) / 5**0.5
+    torch.testing.assert_close(logits, torch.cat([
+        discriminator(images[i : i + 1], c[i : i + 1]) for i in range(5)
+    ]))  # fmt: skip
+    torch.testing.assert_close(features[2:3], discriminator.features(images[2:3]))
+    with pytest.raises(InputError, match="image should have shape"):
+        discriminator.features(images.mT)
+
+
 def test_each_layer_listens_to_its_own_w() -> None:
     generator = Generator(small()).eval()
     ws = generator.mapping(torch.randn(1, 8)).requires_grad_()
@@ -114,6 +163,11 @@ def test_minibatch_groups(batch: int, group: int | None, expected: int) -> None:
         ({"mapping_layers": 0}, "mapping_layers"),
         ({"channel_base": 8}, "leaves no channel"),
         ({"img_channels": 0}, "img_channels"),
+        ({"base_size": (2, 4)}, "base_size"),
+        ({"base_size": (4, 17)}, "base_size"),
+        ({"base_size": (4,)}, "base_size"),
+        ({"base_size": (4.0, 4.0)}, "base_size"),
+        ({"base_size": 4}, "base_size"),
     ],
 )
 def test_impossible_generators_are_refused(changes: dict[str, Any], sentence: str) -> None:
@@ -132,6 +186,10 @@ def test_misshapen_inputs_are_refused() -> None:
         generator.synthesis(torch.randn(2, 5, 8))
     with pytest.raises(InputError, match="image should have shape"):
         discriminator(torch.randn(2, 3, 8, 8), torch.eye(3)[:2])
+    with pytest.raises(InputError, match=r"shape \(N, 3, 12, 20\), not \(2, 3, 20, 12\)"):
+        Discriminator(DiscriminatorConfig(resolution=16, base_size=(3, 5)))(
+            torch.ones(2, 3, 20, 12)
+        )
     with pytest.raises(InputError, match="this network is conditional"):
         discriminator(torch.randn(2, 3, 16, 16))
 

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from stylegen.devices import full_float32
-from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from stylegen.networks import (
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    grow,
+    lay_out,
+)
 from stylegen.ops.dispatch import forced
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -91,3 +98,31 @@ def test_discriminator(
     with full_float32():
         actual = logits_and_penalty(discriminator, images.to(device))
     assert_near(actual, expected, relative)
+
+
+@pytest.mark.parametrize(("dtype", "relative"), PRECISIONS[:2], ids=str)
+@pytest.mark.parametrize("device", DEVICES)
+def test_growing_rectangles(device: str, dtype: torch.dtype, relative: float) -> None:
+    """They grow on their device, and fade there as they do on the CPU."""
+    torch.manual_seed(2)
+    sizes: dict[str, Any] = {**SIZES, "resolution": 16, "base_size": (3, 5), "conv_clamp": 256}
+    networks = (
+        Generator(GeneratorConfig(z_dim=32, w_dim=32, mapping_layers=2, **sizes)).eval(),
+        Discriminator(DiscriminatorConfig(architecture="skip", **sizes)),
+    )
+    inputs = torch.randn(4, 32), torch.rand(4, 3, 24, 40) * 2 - 1
+    for network, x in zip(networks, inputs, strict=True):
+        measure = images_and_gradients if x.ndim == 2 else logits_and_penalty
+        weight = (torch.randn(4, 3, 24, 40),) if x.ndim == 2 else ()
+        network.to(device)
+        lay_out(network)
+        network.set_precision(dtype)
+        grown: Any = grow(network)
+        grown.set_alpha(0.5)
+        with full_float32():
+            actual = measure(grown, x.to(device), *(t.to(device) for t in weight))
+        assert all(p.device.type == device for p in grown.parameters())
+        grown.to("cpu").set_precision(torch.float32)
+        with forced("reference"):
+            expected = measure(grown, x, *weight)
+        assert_near(actual, expected, relative)
