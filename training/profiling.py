@@ -1,0 +1,130 @@
+"""Which operators the steps of a run spend their time in.
+
+A trace for chrome://tracing or ui.perfetto.dev, and a table of the slowest operators. "Self" time
+is an operator's own, without that of the operators it calls: shares add up to 1.
+"""
+
+import gzip
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from stylegen.errors import InputError
+from stylegen.files import atomic_path
+
+WARM_UP = 2  # steps: they compile, choose algorithms and fill caches
+_TRACE, _TABLE = "profile-trace{}.json.gz", "profile-table{}.txt"
+_ROWS = 25
+_NAME = 46  # characters
+
+
+def _free_names(folder: Path) -> tuple[Path, Path]:
+    number = 0
+    while True:
+        suffix = f"-{number}" if number else ""
+        trace, table = folder / _TRACE.format(suffix), folder / _TABLE.format(suffix)
+        if not trace.exists() and not table.exists():
+            return trace, table
+        number += 1
+
+
+def _wait(cuda: bool) -> None:
+    if cuda:
+        torch.cuda.synchronize()
+
+
+def _write_trace(profiler: Any, path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=".profile-", dir=path.parent) as scratch:
+        plain = Path(scratch) / "trace.json"
+        profiler.export_chrome_trace(str(plain))
+        with (
+            atomic_path(path) as packed,
+            plain.open("rb") as source,
+            gzip.open(packed, "wb", compresslevel=5) as target,
+        ):
+            shutil.copyfileobj(source, target)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME else name[: _NAME - 3] + "..."
+
+
+def format_table(rows: list[tuple[str, float, int]], steps: int, wall_sec: float, on: str) -> str:
+    """Return the slowest operators as a table.
+
+    Args:
+        rows: (operator, self time in microseconds, calls), over all steps.
+        steps: how many there were.
+        wall_sec: what they took.
+        on: where the time was taken, such as "CPU".
+    """
+    rows = sorted((r for r in rows if r[1] > 0), key=lambda row: -row[1])
+    whole = sum(row[1] for row in rows) or 1.0
+    lines = [
+        f"{steps} steps, {1000 * wall_sec / steps:.1f} ms each while profiled; "
+        f"self time on the {on}: {whole / 1000 / steps:.1f} ms a step",
+        "",
+        f"{'operator':<{_NAME}}  {'ms a step':>10}  {'share':>6}  {'calls a step':>12}  "
+        f"{'us a call':>10}",
+    ]
+    for name, micros, calls in rows[:_ROWS]:
+        lines.append(
+            f"{_short(name):<{_NAME}}  {micros / 1000 / steps:>10.3f}  {micros / whole:>6.1%}  "
+            f"{calls / steps:>12.1f}  {micros / calls:>10.1f}"
+        )
+    if rest := rows[_ROWS:]:
+        micros = sum(row[1] for row in rest)
+        others = f"{len(rest)} others"
+        lines.append(f"{others:<{_NAME}}  {micros / 1000 / steps:>10.3f}  {micros / whole:>6.1%}")
+    return "\n".join(lines) + "\n"
+
+
+def profile_steps(step: Callable[[], None], steps: int, folder: str | Path) -> str:
+    """Run some steps under the profiler; write a trace and a table of the slowest operators.
+
+    The steps are real ones: what they train stays trained. On a GPU, its time is what is told.
+
+    Args:
+        step: takes one step.
+        steps: how many to profile, after two that are not.
+        folder: gets profile-trace.json.gz and profile-table.txt, or the next free names such as
+            profile-trace-1.json.gz.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: steps is not at least 1, or the folder does not exist or may not be written.
+        OSError: the disk refuses.
+    """
+    if steps < 1:
+        raise InputError(f"{steps} steps to profile; wanted at least 1")
+    trace, table = _free_names(Path(folder))
+    cuda = torch.cuda.is_available()
+    for _ in range(WARM_UP):
+        step()
+    _wait(cuda)
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
+    begin = time.perf_counter()
+    with profile(activities=activities, acc_events=True) as profiler:
+        for _ in range(steps):
+            step()
+        _wait(cuda)
+        wall_sec = time.perf_counter() - begin
+    _write_trace(profiler, trace)
+    events = profiler.key_averages()
+    gpu_us = sum(e.self_device_time_total for e in events)
+    rows = [
+        (e.key, float(e.self_device_time_total if gpu_us else e.self_cpu_time_total), e.count)
+        for e in events
+    ]
+    text = format_table(rows, steps, wall_sec, "GPU" if gpu_us else "CPU")
+    with atomic_path(table) as temporary:
+        temporary.write_text(text)
+    return text
