@@ -23,8 +23,8 @@ from stylegen.errors import InputError
 from stylegen.networks import Discriminator, Generator, freeze
 from stylegen.ops.dispatch import forced
 from stylegen.training import Choices, RunConfig, Trainer, plan_run
+from stylegen.training.building import build_trainer
 from stylegen.training.optimizers import MovingAverage
-from stylegen.training.run import build_trainer
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Operators = Literal["auto", "reference"]
@@ -144,6 +144,10 @@ class PlainTrainer(Trainer):
         self.average = PlainAverage(self.generator)
         self.generator_optimizer = _default_adam(self.generator_optimizer)
         self.discriminator_optimizer = _default_adam(self.discriminator_optimizer)
+
+    def _take_step(self, optimizer: torch.optim.Adam, norm: Tensor) -> Tensor:
+        optimizer.step()
+        return torch.zeros([])
 
     def _judge(
         self, fake: Tensor, c_fake: Tensor | None, real: Tensor, c_real: Tensor | None

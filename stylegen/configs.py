@@ -1,9 +1,10 @@
 """Typed configurations as JSON: frozen dataclasses to plain values and back, strictly.
 
 Nothing here knows what is configured. A configuration is a frozen, keyword-only dataclass whose
-fields are str, int, float, bool, None, tuples of these, or other such dataclasses.
+fields are str, int, float, bool, None, tuples of these, unions, or other such dataclasses.
 """
 
+import contextlib
 import dataclasses
 import types
 import typing
@@ -23,12 +24,44 @@ def _is_union(annotation: Any) -> bool:
     return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
+def _kind(annotation: Any) -> str:
+    """Say in words what an annotation allows."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is type(None):
+        return "null"
+    if origin is tuple:
+        count = "" if inner[1:] == (...,) else f"{len(inner)} "
+        return f"list of {count}{_kind(inner[0])}"
+    return str(getattr(origin or annotation, "__name__", annotation))
+
+
+def _read_union(annotation: Any, value: Any, where: str) -> Any:
+    """Read the one alternative that fits; with a single one beside None, its own error is told."""
+    options = typing.get_args(annotation)
+    if value is None and type(None) in options:
+        return None
+    present = [option for option in options if option is not type(None)]
+    if len(present) == 1:
+        return _read(present[0], value, where)
+    for option in present:
+        with contextlib.suppress(InputError):
+            return _read(option, value, where)
+    raise InputError(f"{where} is {value!r}; wanted one of: {', '.join(map(_kind, options))}")
+
+
+def _read_tuple(annotation: Any, value: list[Any] | tuple[Any, ...], where: str) -> Any:
+    inner = typing.get_args(annotation)
+    if inner[1:] == (...,):
+        inner = (inner[0],) * len(value)
+    if len(value) != len(inner):
+        raise InputError(f"{where} is {value!r}; wanted a {_kind(annotation)}")
+    pairs = zip(inner, value, strict=True)
+    return tuple(_read(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(pairs))
+
+
 def _read(annotation: Any, value: Any, where: str) -> Any:
     if _is_union(annotation):
-        options = [a for a in typing.get_args(annotation) if a is not type(None)]
-        if value is None and len(options) < len(typing.get_args(annotation)):
-            return None
-        annotation = options[0]
+        return _read_union(annotation, value, where)
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
         return from_dict(annotation, value, where)
     origin = typing.get_origin(annotation) or annotation
@@ -39,12 +72,11 @@ def _read(annotation: Any, value: Any, where: str) -> Any:
     if origin is dict and isinstance(value, dict):
         return value
     if origin is tuple and isinstance(value, list | tuple):
-        element = typing.get_args(annotation)[0]
-        return tuple(_read(element, v, f"{where}[{i}]") for i, v in enumerate(value))
+        return _read_tuple(annotation, value, where)
     if origin is float and type(value) is int:
         return float(value)
     if not isinstance(origin, type) or type(value) is not origin:
-        raise InputError(f"{where} is {value!r}; wanted a {getattr(origin, '__name__', origin)}")
+        raise InputError(f"{where} is {value!r}; wanted a {_kind(annotation)}")
     return value
 
 

@@ -36,6 +36,13 @@ def change(path: str, value: Any) -> dict[str, Any]:
         ("loop.speed", 1, "config.loop has unknown entries: speed"),
         ("loop.batch", "8", "config.loop.batch is '8'; wanted a int"),
         ("loop.batch", True, "wanted a int"),
+        ("data.resolution", [96], "wanted one of: int, list of 2 int, null"),
+        ("data.resolution", [96, 64, 3], "wanted one of: int, list of 2 int, null"),
+        ("data.resolution", [96, "64"], "wanted one of: int, list of 2 int, null"),
+        ("data.resolution", True, "wanted one of: int, list of 2 int, null"),
+        ("data.resolution", 64.0, "config.data.resolution is 64.0; wanted one of"),
+        ("loop.max_minutes", "2", "config.loop.max_minutes is '2'; wanted a float"),
+        ("generator.resample_filter", [1.0, "3"], r"resample_filter\[1\] is '3'; wanted a float"),
         ("generator", 3, "config.generator should be an object"),
         ("generator.architecture", "unet", "wanted one of"),
         ("generator.resolution", 24, "power of two"),
@@ -45,6 +52,12 @@ def change(path: str, value: Any) -> dict[str, Any]:
 def test_what_does_not_fit_is_named(path: str, value: Any, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         from_dict(RunConfig, change(path, value))
+
+
+@pytest.mark.parametrize("resolution", [None, 64, (96, 64)])
+def test_a_size_is_a_side_or_a_pair(resolution: Any) -> None:
+    data = DataConfig(path="x", resolution=resolution)
+    assert from_dict(DataConfig, json.loads(json.dumps(to_dict(data)))) == data
 
 
 def test_missing_entries_are_named() -> None:

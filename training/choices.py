@@ -1,11 +1,15 @@
 """What a user chooses of a run, and the usual numbers where nothing is chosen.
 
+A choice wins over the preset, the preset over the rules by resolution and batch.
+
 Source: Karras et al. 2020 (ADA), appendix C, for the numbers by resolution.
 
 R resolution.
 """
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
 
 from stylegen.data.config import DataConfig
 from stylegen.errors import InputError
@@ -15,21 +19,27 @@ from stylegen.networks.config import (
     GeneratorArchitecture,
     GeneratorConfig,
 )
+from stylegen.networks.shapes import shape_for
 from stylegen.precision import CONV_CLAMP, Precision
+from stylegen.training.augment.config import AugmentConfig
 from stylegen.training.config import (
     EmaConfig,
     LoopConfig,
     LossConfig,
     OptimizerConfig,
     RunConfig,
+    TransferConfig,
 )
+from stylegen.training.presets import Preset, preset
+from stylegen.training.schedule import PhaseConfig, ScheduleConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """A user's choices; None leaves a number to the resolution and the batch.
+    """A user's choices; None leaves a number to the preset, and then to resolution and batch.
 
     Attributes:
+        preset: name of the table of numbers to begin from.
         batch: images of a step; None: :func:`auto_batch`.
         gamma: R1 weight; None: :func:`auto_gamma`.
         lr: learning rate of both networks; None: :func:`auto_lr`.
@@ -38,7 +48,8 @@ class Choices:
         mapping_layers: depth of the mapping network.
         z_dim: width of z.
         w_dim: width of w.
-        mbstd_group_size: samples over which minibatch deviations are taken.
+        mbstd_group_size: samples over which minibatch deviations are taken; None: the batch of a
+            device, up to 4.
         generator_architecture: skip, resnet or orig.
         discriminator_architecture: resnet, skip or orig.
         conv_clamp: clip activations to +-this, 0 does not; None: :func:`auto_conv_clamp`.
@@ -46,43 +57,60 @@ class Choices:
         pl_weight: weight of the path length penalty; 0 turns it off.
         ema_kimg: half life of the generator's average; None: batch * 10 / 32.
         kimg: length, in thousands of real images shown.
-        max_minutes: stop after this time; None: never.
-        tick_kimg: write statistics this often.
-        snapshot_kimg: write snapshots this often.
-        seed: of everything random.
-        device: auto, cpu, cuda or cuda:N.
-        precision: auto, fp32, bf16 or fp16.
-        num_low_precision_res: how many of the top resolutions that concerns.
+        augment: of what the discriminator sees.
+        schedule: phases and ramps; phases without a batch or gamma get the usual ones for their
+            resolution.
+        transfer: weights to begin from.
+        max_minutes, tick_kimg, snapshot_kimg, snapshot_minutes, keep_snapshots, disk_quota_gb,
+            batch_per_device, class_balanced, metrics, metric_ticks, seed, device, precision,
+            num_low_precision_res: as in :class:`LoopConfig`.
     """
 
+    preset: str = "auto"
     batch: int | None = None
     gamma: float | None = None
     lr: float | None = None
     channel_base: int | None = None
-    channel_max: int = GeneratorConfig.channel_max
-    mapping_layers: int = 2
+    channel_max: int | None = None
+    mapping_layers: int | None = None
     z_dim: int = GeneratorConfig.z_dim
     w_dim: int = GeneratorConfig.w_dim
-    mbstd_group_size: int = 4
+    mbstd_group_size: int | None = None
     generator_architecture: GeneratorArchitecture = GeneratorConfig.architecture
-    discriminator_architecture: DiscriminatorArchitecture = DiscriminatorConfig.architecture
+    discriminator_architecture: DiscriminatorArchitecture | None = None
     conv_clamp: float | None = None
-    style_mixing: float = LossConfig.style_mixing
-    pl_weight: float = LossConfig.pl_weight
+    style_mixing: float | None = None
+    pl_weight: float | None = None
     ema_kimg: float | None = None
-    kimg: float = LoopConfig.kimg
+    kimg: float | None = None
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    transfer: TransferConfig | None = None
     max_minutes: float | None = None
     tick_kimg: float = LoopConfig.tick_kimg
     snapshot_kimg: float = LoopConfig.snapshot_kimg
+    snapshot_minutes: float | None = LoopConfig.snapshot_minutes
+    keep_snapshots: int = LoopConfig.keep_snapshots
+    disk_quota_gb: float | None = None
+    batch_per_device: int | None = None
+    class_balanced: bool = False
+    metrics: tuple[str, ...] = ()
+    metric_ticks: int = LoopConfig.metric_ticks
     seed: int = LoopConfig.seed
     device: str = LoopConfig.device
     precision: Precision = LoopConfig.precision
     num_low_precision_res: int = LoopConfig.num_low_precision_res
 
 
-def auto_batch(resolution: int) -> int:
-    """Return the usual batch of one device: 4096 // R, from 1 to 32."""
-    return max(1, min(4096 // max(resolution, 1), 32))
+_LOOP = {f.name for f in dataclasses.fields(Choices)} & {
+    f.name for f in dataclasses.fields(LoopConfig)
+}
+
+
+def auto_batch(resolution: int, devices: int = 1) -> int:
+    """Return the usual batch: 4096 // R a device, from 1 to 32, and at most 64 in all."""
+    each = max(1, min(4096 // max(resolution, 1), 32))
+    return max(min(devices * each, 64), devices)
 
 
 def auto_gamma(resolution: int, batch: int) -> float:
@@ -113,89 +141,124 @@ def auto_conv_clamp(loop: LoopConfig) -> float | None:
     return CONV_CLAMP if is_low else None
 
 
+def _chosen(choices: Choices, numbers: Preset, name: str) -> Any:
+    value = getattr(choices, name)
+    return getattr(numbers, name) if value is None else value
+
+
 def _generator(
-    data: DataConfig, resolution: int, c_dim: int, choices: Choices, loop: LoopConfig
+    data: DataConfig, size: tuple[int, int], c_dim: int, choices: Choices, loop: LoopConfig
 ) -> GeneratorConfig:
-    base, clamp = choices.channel_base, choices.conv_clamp
+    numbers = preset(choices.preset)
+    resolution, base_size = shape_for(*size)
+    base, clamp = _chosen(choices, numbers, "channel_base"), choices.conv_clamp
     return GeneratorConfig(
         resolution=resolution,
+        base_size=base_size,
         img_channels=data.channels,
         z_dim=choices.z_dim,
         w_dim=choices.w_dim,
         c_dim=c_dim,
-        mapping_layers=choices.mapping_layers,
+        mapping_layers=_chosen(choices, numbers, "mapping_layers"),
         channel_base=auto_channel_base(resolution) if base is None else base,
-        channel_max=choices.channel_max,
+        channel_max=_chosen(choices, numbers, "channel_max"),
         architecture=choices.generator_architecture,
         conv_clamp=auto_conv_clamp(loop) if clamp is None else clamp or None,
     )
 
 
-def _discriminator(generator: GeneratorConfig, choices: Choices) -> DiscriminatorConfig:
+def _discriminator(
+    generator: GeneratorConfig, choices: Choices, loop: LoopConfig, devices: int
+) -> DiscriminatorConfig:
+    numbers = preset(choices.preset)
+    group = _chosen(choices, numbers, "mbstd_group_size")
+    each = min(loop.batch // devices, loop.batch_per_device or loop.batch)
     return DiscriminatorConfig(
         resolution=generator.resolution,
+        base_size=generator.base_size,
         img_channels=generator.img_channels,
         c_dim=generator.c_dim,
         channel_base=generator.channel_base,
         channel_max=generator.channel_max,
-        architecture=choices.discriminator_architecture,
-        mbstd_group_size=choices.mbstd_group_size,
+        architecture=_chosen(choices, numbers, "discriminator_architecture"),
+        mbstd_group_size=max(min(each, 4), 1) if group is None else group,
         conv_clamp=generator.conv_clamp,
     )
 
 
-def _loop(batch: int, choices: Choices) -> LoopConfig:
-    return LoopConfig(
-        kimg=choices.kimg,
-        batch=batch,
-        seed=choices.seed,
-        tick_kimg=choices.tick_kimg,
-        snapshot_kimg=choices.snapshot_kimg,
-        max_minutes=choices.max_minutes,
-        device=choices.device,
-        precision=choices.precision,
-        num_low_precision_res=choices.num_low_precision_res,
+def _loop(choices: Choices, resolution: int, devices: int) -> LoopConfig:
+    numbers = preset(choices.preset)
+    batch = _chosen(choices, numbers, "batch")
+    batch = auto_batch(resolution, devices) if batch is None else batch
+    if not isinstance(batch, int) or batch < 1:
+        raise InputError(f"batch is {batch!r}; wanted an int of at least 1")
+    values = {name: getattr(choices, name) for name in _LOOP}
+    return LoopConfig(**values | {"batch": batch, "kimg": _chosen(choices, numbers, "kimg")})
+
+
+def _loss(choices: Choices, resolution: int, batch: int) -> LossConfig:
+    numbers = preset(choices.preset)
+    gamma = _chosen(choices, numbers, "gamma")
+    return LossConfig(
+        r1_gamma=auto_gamma(resolution, batch) if gamma is None else gamma,
+        style_mixing=_chosen(choices, numbers, "style_mixing"),
+        pl_weight=_chosen(choices, numbers, "pl_weight"),
     )
+
+
+def _phase(phase: PhaseConfig, choices: Choices, devices: int) -> PhaseConfig:
+    numbers = preset(choices.preset)
+    batch, gamma = phase.batch, phase.gamma
+    if batch is None and _chosen(choices, numbers, "batch") is None:
+        batch = auto_batch(phase.resolution, devices)
+    if gamma is None and _chosen(choices, numbers, "gamma") is None and batch is not None:
+        gamma = auto_gamma(phase.resolution, batch)
+    return dataclasses.replace(phase, batch=batch, gamma=gamma)
 
 
 def plan_run(
     data: DataConfig,
-    resolution: int,
+    size: int | tuple[int, int],
     c_dim: int = 0,
     name: str = "run",
     choices: Choices | None = None,
+    devices: int = 1,
 ) -> RunConfig:
     """Return a run's configuration.
 
     Args:
         data: the images.
-        resolution: R, of the networks.
+        size: of the images: height and width, or the side of a square.
         c_dim: number of classes; 0 is unconditional.
         name: ends the name of the run's folder.
         choices: the user's; None: none.
+        devices: how many share each batch.
 
     Raises:
-        InputError: a value is out of its range, or the device is not here.
+        InputError: a value is out of its range, a size out of reach, or the device is not here.
     """
     choices = choices or Choices()
-    lr = auto_lr(resolution) if choices.lr is None else choices.lr
-    batch = auto_batch(resolution) if choices.batch is None else choices.batch
-    if not isinstance(batch, int) or batch < 1:
-        raise InputError(f"batch is {batch!r}; wanted an int of at least 1")
-    loop = _loop(batch, choices)
-    generator = _generator(data, resolution, c_dim, choices, loop)
-    ema_kimg = batch * 10 / 32 if choices.ema_kimg is None else choices.ema_kimg
+    size = (size, size) if isinstance(size, int) else size
+    resolution, _ = shape_for(*size)
+    loop = _loop(choices, resolution, devices)
+    generator = _generator(data, size, c_dim, choices, loop)
+    numbers = preset(choices.preset)
+    lr, ema_kimg = _chosen(choices, numbers, "lr"), _chosen(choices, numbers, "ema_kimg")
+    lr = auto_lr(resolution) if lr is None else lr
+    phases = tuple(_phase(phase, choices, devices) for phase in choices.schedule.phases)
     return RunConfig(
         name=name,
         data=data,
         generator=generator,
-        discriminator=_discriminator(generator, choices),
-        loss=LossConfig(
-            r1_gamma=auto_gamma(resolution, batch) if choices.gamma is None else choices.gamma,
-            style_mixing=choices.style_mixing,
-            pl_weight=choices.pl_weight,
-        ),
+        discriminator=_discriminator(generator, choices, loop, devices),
+        loss=_loss(choices, resolution, loop.batch),
         optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
-        ema=EmaConfig(half_life_kimg=ema_kimg),
+        ema=EmaConfig(
+            half_life_kimg=loop.batch * 10 / 32 if ema_kimg is None else ema_kimg,
+            rampup=None if choices.transfer else numbers.ema_rampup,
+        ),
         loop=loop,
+        augment=choices.augment,
+        schedule=dataclasses.replace(choices.schedule, phases=phases),
+        transfer=choices.transfer,
     )

@@ -5,11 +5,15 @@ appendix B.
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from stylegen.data.config import DataConfig
 from stylegen.errors import InputError
 from stylegen.networks.config import DiscriminatorConfig, GeneratorConfig
 from stylegen.precision import NUM_LOW_PRECISION_RES, PRECISIONS, Precision
+from stylegen.training.augment.config import AugmentConfig
+from stylegen.training.health.config import HealthConfig
+from stylegen.training.schedule import ScheduleConfig
 
 
 def _check_range(config: object, low: float, high: float, *names: str) -> None:
@@ -83,14 +87,17 @@ class EmaConfig:
 
     Attributes:
         half_life_kimg: after this many images, a weight's share has halved.
-        rampup: at the start, the half life is at most this share of the images shown.
+        rampup: at the start, the half life is at most this share of the images shown; None: it
+            is the same all along.
     """
 
     half_life_kimg: float = 10.0
-    rampup: float = 0.05
+    rampup: float | None = 0.05
 
     def __post_init__(self) -> None:
-        _check_range(self, 0, 1e9, "half_life_kimg", "rampup")
+        _check_range(self, 0, 1e9, "half_life_kimg")
+        if self.rampup is not None:
+            _check_range(self, 0, 1e9, "rampup")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +109,16 @@ class LoopConfig:
         batch: images of a step.
         seed: of everything random in the run.
         tick_kimg: write statistics this often.
-        snapshot_kimg: write a snapshot and a sample grid this often.
+        snapshot_kimg: write a snapshot and a sample grid this often ...
+        snapshot_minutes: ... and after this time without one; None: by kimg only.
+        keep_snapshots: how many of the last ones stay, besides the best by metric; 0: all.
+        disk_quota_gb: the oldest go earlier if all together take more; None: no limit.
         max_minutes: stop (with a snapshot) when this time is over; None: never.
+        batch_per_device: images that a device computes at once; it goes through larger batches
+            in parts. None: all at once.
+        class_balanced: draw real images from each class equally often.
+        metrics: names of the metrics to take of the average generator while it trains.
+        metric_ticks: take them every so many ticks.
         device: "auto" takes a GPU if there is one, else the CPU.
         precision: "auto" takes bfloat16 where the device computes in it, else float32.
         num_low_precision_res: how many of the top resolutions that concerns; 0: none.
@@ -114,7 +129,14 @@ class LoopConfig:
     seed: int = 0
     tick_kimg: float = 4.0
     snapshot_kimg: float = 50.0
+    snapshot_minutes: float | None = 10.0
+    keep_snapshots: int = 20
+    disk_quota_gb: float | None = None
     max_minutes: float | None = None
+    batch_per_device: int | None = None
+    class_balanced: bool = False
+    metrics: tuple[str, ...] = ()
+    metric_ticks: int = 25
     device: str = "auto"
     precision: Precision = "auto"
     num_low_precision_res: int = NUM_LOW_PRECISION_RES
@@ -124,13 +146,36 @@ class LoopConfig:
         _check_range(self, 1e-3, 1e9, "tick_kimg", "snapshot_kimg")
         _check_range(self, 0, 2**32 - 1, "seed")
         _check_range(self, 0, 100, "num_low_precision_res")
-        _check_count(self, "batch")
-        if self.max_minutes is not None:
-            _check_range(self, 0, 1e9, "max_minutes")
+        _check_range(self, 0, 1e9, "keep_snapshots")
+        _check_count(self, "batch", "metric_ticks")
+        for name in ("max_minutes", "snapshot_minutes", "disk_quota_gb"):
+            if getattr(self, name) is not None:
+                _check_range(self, 0, 1e9, name)
+        if self.batch_per_device is not None:
+            _check_count(self, "batch_per_device")
         if self.precision not in PRECISIONS:
             raise InputError(
                 f"precision is {self.precision!r}; wanted one of {', '.join(PRECISIONS)}"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferConfig:
+    """Weights that a run begins from, and what of them stays as it is.
+
+    Attributes:
+        snapshot: the file.
+        match: "all": every weight must fit; "resolution": blocks that only one of the networks
+            has, and layers at their border, begin anew.
+        freeze_d: how many of the discriminator's top resolutions are not trained.
+    """
+
+    snapshot: str
+    match: Literal["all", "resolution"] = "all"
+    freeze_d: int = 0
+
+    def __post_init__(self) -> None:
+        _check_range(self, 0, 100, "freeze_d")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,10 +190,20 @@ class RunConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    health: HealthConfig = field(default_factory=HealthConfig)
+    transfer: TransferConfig | None = None
 
     def __post_init__(self) -> None:
         g, d = self.generator, self.discriminator
-        for name in ("resolution", "img_channels", "c_dim"):
+        phases = self.schedule.phases
+        if phases and phases[-1].resolution != g.resolution:
+            raise InputError(
+                f"the schedule ends at {phases[-1].resolution} px, but the run's resolution is "
+                f"{g.resolution}; they should be equal"
+            )
+        for name in ("resolution", "base_size", "img_channels", "c_dim"):
             if getattr(g, name) != getattr(d, name):
                 raise InputError(
                     f"the generator's {name} is {getattr(g, name)}, the discriminator's is "

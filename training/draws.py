@@ -26,12 +26,13 @@ class Share:
     Attributes:
         index: k, from 0.
         count: K.
-        group: G, samples that must stay together; 1 deals contiguous blocks.
+        group: G, samples that must stay together; 1 deals contiguous blocks, None takes the
+            whole batch for one group.
     """
 
     index: int = 0
     count: int = 1
-    group: int = 1
+    group: int | None = 1
 
     def rows(self, batch: int) -> Tensor:
         """Return the indices of this part's samples in a batch of N, (N / K,) int64.
@@ -39,7 +40,7 @@ class Share:
         Raises:
             InputError: the batch cannot be shared out in whole groups.
         """
-        group = min(self.group, batch)
+        group = batch if self.group is None else min(self.group, batch)
         if batch % (group * self.count):
             raise InputError(
                 f"a batch of {batch} cannot be shared by {self.count} in groups of {group}; "
@@ -68,6 +69,25 @@ class Draws:
         """Draw unit Gaussians for this many samples of the part, (samples, *shape) float32."""
         return self.share.take(torch.randn(samples * self.share.count, *shape, device=self.device))
 
+    def integers(self, samples: int, high: int) -> Tensor:
+        """Draw from 0 to high - 1 for each sample of the part, (samples,) int64 on the CPU."""
+        return self.share.take(torch.randint(high, (samples * self.share.count,)))
+
     def uniform(self, samples: int, *shape: int) -> Tensor:
         """Draw from [0, 1) for this many samples of the part, (samples, *shape) float32."""
         return self.share.take(torch.rand(samples * self.share.count, *shape, device=self.device))
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """Return the state of the default generators of the CPU and of the device."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
+    """Go back to a state of :func:`random_state`; a GPU's is ignored elsewhere."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

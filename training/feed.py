@@ -1,122 +1,145 @@
-"""Real images for the steps: shuffled without end, mirrored, as floats on the device.
+"""Real images for the steps: shuffled without end, as floats on the device.
 
-The order is a function of the seed and the position alone: epoch e is the permutation that seed
-(seed, e) draws. A resumed run therefore goes on where it stopped. Small sets are decoded once and
-kept in memory as bytes; large ones are decoded by worker processes ahead of the step.
+The order is a function of the seed and the position alone, whoever takes which rows of a batch. A
+resumed run therefore goes on where it stopped. Small sets are decoded once and kept; large ones are
+decoded by worker processes ahead of the step.
 
-N batch, C channels, R resolution.
+N batch, n rows of it, C channels, H rows of pixels, W columns.
 """
 
-import os
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
 
-from stylegen.data import ImageSet
+from stylegen.data import ImageSet, load_decoded
+from stylegen.data.decoded import MEMORY_BYTES
+from stylegen.data.orders import BalancedOrder, EpochOrder, Order
+from stylegen.data.streaming import Stream
 from stylegen.data.threads import Progress
 from stylegen.images import from_uint8
 
-MEMORY_BYTES = 4 * 2**30  # sets up to this size are kept in memory
+Plan = Callable[[int], tuple[int, Tensor | None]]
+"""From the number of images shown to the batch N of the step that begins there, and the indices in
+it, (n,) int64, that this process takes; None: all. It depends on nothing else, and is asked ahead
+of time."""
+
+_Batches = Iterator[tuple[Tensor, Tensor]]
 
 
-class EndlessShuffle(Sampler[int]):
-    """Indices of a set, epoch after epoch, from a position on.
+def own_indices(order: Order, plan: Plan, position: int) -> Iterator[list[int]]:
+    """Yield, step after step from a position on, the indices of the images that are this one's.
 
-    Args:
-        size: images in the set.
-        seed: of the order.
-        start: indices already taken.
+    Raises:
+        ValueError: the plan gives a batch of less than one image.
     """
+    while True:
+        batch, rows = plan(position)
+        if batch < 1:
+            raise ValueError(f"the batch at {position} images is {batch}; wanted at least 1")
+        indices = order.take(position, batch)
+        yield (indices if rows is None else indices[rows.cpu()]).tolist()
+        position += batch
 
-    def __init__(self, size: int, seed: int, start: int = 0) -> None:
-        self.size, self.seed, self.start = size, seed, start
 
-    def _epoch(self, epoch: int) -> list[int]:
-        generator = torch.Generator().manual_seed((self.seed << 24) + epoch)
-        order: list[int] = torch.randperm(self.size, generator=generator).tolist()
-        return order
+def _gathered(pixels: Tensor, labels: Tensor, batches: Iterator[list[int]]) -> _Batches:
+    for indices in batches:
+        chosen = torch.tensor(indices, dtype=torch.int64)
+        yield pixels[chosen], labels[chosen]
 
-    def __iter__(self) -> Iterator[int]:
-        epoch, offset = divmod(self.start, self.size)
+
+def _gathered_ahead(pixels: Tensor, labels: Tensor, batches: Iterator[list[int]]) -> _Batches:
+    """Gather the next batch into page-locked memory, in a thread, while the step computes."""
+
+    def gather(indices: list[int]) -> tuple[Tensor, Tensor]:
+        chosen = torch.tensor(indices, dtype=torch.int64)
+        return pixels[chosen].pin_memory(), labels[chosen].pin_memory()
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(gather, next(batches))
         while True:
-            yield from self._epoch(epoch)[offset:]
-            epoch, offset = epoch + 1, 0
-
-
-def mirror_half(images: Tensor) -> Tensor:
-    """Mirror each image left to right with probability 1/2; (N, C, R, R)."""
-    chosen = torch.rand(len(images), 1, 1, 1) < 0.5
-    return torch.where(chosen.to(images.device), images.flip(3), images)
-
-
-def _leave_interrupts_to_the_parent(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+            ready, coming = coming, pool.submit(gather, next(batches))
+            yield ready.result()
 
 
 class Feed:
     """Endless batches of real images and their classes.
 
     Args:
-        images: the set; broken files are dropped from it here.
-        batch: N.
+        images: the set; broken files are dropped from it here, or noted in it as they are met.
+        plan: how large each step's batch is, and which part of it is wanted.
         seed: of the order.
-        start: images already taken.
-        xflip: mirror half of the images.
+        start: images already shown.
         device: where the batches go.
+        balanced: show every class as often as any other, instead of every image.
         progress: told (files decoded, files in all) while a small set is read.
 
     Attributes:
-        wait_sec: time spent waiting for images since it was last set to 0.
+        position: images shown so far, of the whole batches.
+        wait_sec: time spent waiting for images, their way to the device included, since it was
+            last set to 0.
         labels: class of every image, int64.
+
+    Raises:
+        InputError: no image can be used.
     """
 
     def __init__(
         self,
         images: ImageSet,
-        batch: int,
+        plan: Plan,
         seed: int,
         start: int,
-        xflip: bool,
         device: torch.device,
+        balanced: bool = False,
         progress: Progress | None = None,
     ) -> None:
-        self.batch, self.xflip, self.device, self.wait_sec = batch, xflip, device, 0.0
-        in_memory = images.num_bytes <= MEMORY_BYTES
-        loaded = images.load_all(progress) if in_memory else None
+        self._images, self._plan, self._device = images, plan, device
+        self.position, self.wait_sec = start, 0.0
+        loaded = load_decoded(images, progress) if images.num_bytes <= MEMORY_BYTES else None
         self.labels = images.labels
-        order = EndlessShuffle(len(images), seed, start)
-        self._batches = (
-            self._from_memory(*loaded, order) if loaded else iter(self._loader(images, order))
+        order: Order = (
+            BalancedOrder(self.labels, seed) if balanced else EpochOrder(len(images), seed)
         )
+        indices, on_gpu = own_indices(order, plan, start), device.type == "cuda"
+        self._stream = None if loaded else Stream(images, indices, on_gpu)
+        gathered = _gathered_ahead if on_gpu else _gathered
+        self._batches = gathered(*loaded, indices) if loaded else iter(self._stream or ())
 
-    def _from_memory(
-        self, images: Tensor, labels: Tensor, order: EndlessShuffle
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        indices = iter(order)
-        while True:
-            chosen = torch.tensor([next(indices) for _ in range(self.batch)])
-            yield images[chosen], labels[chosen]
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """Name and reason of each file found broken so far, by any process of this feed."""
+        return self._images.skipped
 
-    def _loader(self, images: ImageSet, order: EndlessShuffle) -> DataLoader[tuple[Tensor, Tensor]]:
-        workers = min(os.cpu_count() or 1, 8)
-        return DataLoader(
-            images,  # type: ignore[arg-type]
-            sampler=order,
-            batch_size=self.batch,
-            num_workers=workers,
-            worker_init_fn=_leave_interrupts_to_the_parent,
-            generator=torch.Generator(),
-            pin_memory=self.device.type == "cuda",
-        )
+    def __iter__(self) -> Self:
+        return self
 
     def __next__(self) -> tuple[Tensor, Tensor]:
-        """Return (N, C, R, R) float32 in [-1, 1] and (N,) int64, on the device."""
+        """Return the own rows, (n, C, H, W) float32 in [-1, 1] and (n,) int64, on the device.
+
+        Raises:
+            InputError: no image can be read any more.
+            StopIteration: the feed is closed.
+        """
         begin = time.perf_counter()
         pixels, labels = next(self._batches)
+        on_device = from_uint8(pixels.to(self._device, non_blocking=True))
+        labels = labels.to(self._device, non_blocking=True)
+        self.position += self._plan(self.position)[0]
         self.wait_sec += time.perf_counter() - begin
-        images = from_uint8(pixels.to(self.device, non_blocking=True))
-        return mirror_half(images) if self.xflip else images, labels.to(self.device)
+        return on_device, labels
+
+    def close(self) -> None:
+        """End what works ahead, and wait until it is gone; nothing can be taken any more."""
+        if self._stream is not None:
+            self._stream.close()
+        self._batches = iter(())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,7 +1,7 @@
 """A run's folder: where each file lies, and the number it gets.
 
-runs/00000-name/: config.json, stats.jsonl, TensorBoard events, reals.png, fakes000000.png ...,
-snapshot-000000.safetensors ..., training-state.safetensors.
+runs/00000-name/: config.json, stats.jsonl, TensorBoard events, curves.png, reals.png,
+fakes000000.png ..., snapshot-000000.safetensors ..., training-state.safetensors.
 """
 
 import json
@@ -30,6 +30,7 @@ class RunFolder:
         self.stats = self.path / "stats.jsonl"
         self.reals = self.path / "reals.png"
         self.state = self.path / STATE_NAME
+        self.curves = self.path / "curves.png"
         self.skipped = self.path / "skipped.json"
 
     def fakes(self, kimg: float) -> Path:

@@ -8,10 +8,10 @@ from stylegen.latents import one_hot, seeds_to_z
 from stylegen.networks import Generator
 
 
-def grid_shape(resolution: int) -> tuple[int, int]:
-    """Return (columns, rows) of a grid of about 1024 x 512 pixels: 4x2 to 16x8 images."""
-    columns = min(max(1024 // resolution, 4), 16)
-    return columns, max(columns // 2, 2)
+def grid_shape(height: int, width: int) -> tuple[int, int]:
+    """Return (columns, rows) of a grid of about 1024 x 512 pixels: 4x2 to 16x16 images."""
+    columns = min(max(1024 // width, 4), 16)
+    return columns, min(max(columns * width // (2 * height), 2), 16)
 
 
 @torch.no_grad()
@@ -26,7 +26,7 @@ def sample_grid(generator: Generator, batch: int) -> Tensor:
         (C, H, W) uint8.
     """
     config, device = generator.config, next(generator.parameters()).device
-    columns, rows = grid_shape(config.resolution)
+    columns, rows = grid_shape(config.height, config.width)
     z = seeds_to_z(range(columns * rows), config.z_dim).to(device)
     classes = torch.arange(columns * rows) % columns % max(config.c_dim, 1)
     c = one_hot(classes, config.c_dim)

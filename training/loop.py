@@ -1,101 +1,45 @@
 """The training loop: begin a run or go on with one, and when to stop.
 
 A run is a folder (see :mod:`stylegen.training.folder`). :func:`train` begins one, :func:`resume`
-goes on with one.
+goes on with one. Both are the same in each process that torchrun starts.
 """
 
 import dataclasses
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from stylegen.data import open_images
 from stylegen.data.threads import Progress
-from stylegen.devices import choose_device, choose_precision, full_float32
+from stylegen.devices import choose_precision, full_float32
 from stylegen.errors import InputError
 from stylegen.training.config import RunConfig
+from stylegen.training.driver import Driver, Metric, Outcome, Report, Status
+from stylegen.training.finding import run_folder
 from stylegen.training.folder import RunFolder, new_run_folder
-from stylegen.training.interrupts import stop_requests
-from stylegen.training.run import Run
+from stylegen.training.run import Run, schedule_of
+from stylegen.training.state import read_saved
+from stylegen.training.world import World, world_of
+
+_log = logging.getLogger(__name__)
 
 CHANGEABLE = frozenset(
     (
-        "kimg", "tick_kimg", "snapshot_kimg", "max_minutes", "device", "precision",
-        "num_low_precision_res",
+        "kimg", "tick_kimg", "snapshot_kimg", "snapshot_minutes", "keep_snapshots",
+        "disk_quota_gb", "max_minutes", "device", "precision", "num_low_precision_res",
+        "batch_per_device", "metrics", "metric_ticks",
     )
 )  # fmt: skip
-Reason = Literal["finished", "interrupted", "out of time"]
+__all__ = ["CHANGEABLE", "Metric", "Outcome", "Report", "Status", "resume", "train"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Status:
-    """Where a run stands after a step.
-
-    Attributes:
-        folder: the run's folder.
-        images_shown: so far.
-        images_total: when it will end.
-        means: statistics of the last whole tick; empty before it.
-    """
-
-    folder: Path
-    images_shown: int
-    images_total: int
-    means: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        folder: the run's folder.
-        snapshot: its newest snapshot.
-        kimg: thousands of images shown.
-        reason: why it stopped.
-    """
-
-    folder: Path
-    snapshot: Path
-    kimg: float
-    reason: Reason
-
-
-Report = Callable[[Status], None]
-
-
-def _loop(run: Run, report: Report | None) -> Reason:
-    loop = run.config.loop
-    total = int(loop.kimg * 1000)
-    limit = None if loop.max_minutes is None else run.begin + loop.max_minutes * 60
-    with stop_requests() as stop_requested:
-        while run.trainer.images_shown < total:
-            run.step()
-            if report is not None:
-                shown = run.trainer.images_shown
-                report(
-                    Status(
-                        folder=run.folder.path,
-                        images_shown=shown,
-                        images_total=total,
-                        means=run.last_means,
-                    )
-                )
-            if stop_requested():
-                return "interrupted"
-            if limit is not None and time.perf_counter() >= limit:
-                return "out of time"
-    return "finished"
-
-
-def _run(run: Run, report: Report | None) -> Outcome:
-    with full_float32():
-        reason = _loop(run, report)
-    run.finish()
-    assert run.snapshot_path is not None
-    return Outcome(folder=run.folder.path, snapshot=run.snapshot_path, kimg=run.kimg, reason=reason)
+def _check_images(config: RunConfig, size: tuple[int, int]) -> None:
+    wanted = (config.generator.height, config.generator.width)
+    if size != wanted:
+        raise InputError(
+            f"the images are read at {size[1]}x{size[0]} px, but the networks are for "
+            f"{wanted[1]}x{wanted[0]} px"
+        )
 
 
 def train(
@@ -103,6 +47,8 @@ def train(
     out: str | Path,
     report: Report | None = None,
     progress: Progress | None = None,
+    metric: Metric | None = None,
+    profile: int = 0,
 ) -> Outcome:
     """Begin a run and train it to its end.
 
@@ -111,41 +57,53 @@ def train(
         out: the folder of all runs; the run gets the next free number in it.
         report: told after each step.
         progress: told (files decoded, files in all) while the images are read.
+        metric: measures the averaged generator for ``config.loop.metrics``.
+        profile: profile so many of the first steps into the run's folder.
 
     Returns:
         Where the run lies and how it ended. Ctrl-C and SIGTERM end it after a step, saved.
 
     Raises:
-        InputError: the images or a setting cannot be used.
+        InputError: the images or a setting cannot be used, or the training diverges again and
+            again.
         OSError: a file cannot be written.
     """
-    images = open_images(config.data)
-    if images.resolution != config.generator.resolution:
-        raise InputError(
-            f"the images are read at {images.resolution} px, but the networks are for "
-            f"{config.generator.resolution} px"
-        )
-    choose_precision(config.loop.precision, choose_device(config.loop.device))
+    with world_of(config.loop.device) as world, full_float32():
+        images = open_images(config.data)
+        _check_images(config, (images.height, images.width))
+        choose_precision(config.loop.precision, world.device)
+        schedule_of(config, world)
+        run = Run(config, images, world, None, progress)
+        folder = RunFolder(world.first_says(str(_new_folder(config, out, world))))
+        driver = Driver(run, folder, None, metric)
+        driver.begin()
+        return driver.drive(report, profile)
+
+
+def _new_folder(config: RunConfig, out: str | Path, world: World) -> Path | str:
+    if not world.is_first:
+        return ""
     folder = new_run_folder(out, config.name)
     folder.write_config(config)
-    run = Run(config, folder, images, False, progress)
-    run.write_reals()
-    run.write_snapshot()
-    return _run(run, report)
+    return folder.path
 
 
 def resume(
     path: str | Path,
     report: Report | None = None,
     progress: Progress | None = None,
+    metric: Metric | None = None,
+    profile: int = 0,
     **changes: Any,
 ) -> Outcome:
     """Go on with a run, in its own folder.
 
     Args:
-        path: the run's folder.
+        path: the run's folder, or its newest snapshot.
         report: told after each step.
         progress: told (files decoded, files in all) while the images are read.
+        metric: measures the averaged generator for the run's metrics.
+        profile: profile so many of the first steps into the run's folder.
         changes: what may differ from now on: see ``CHANGEABLE``.
 
     Returns:
@@ -157,10 +115,17 @@ def resume(
     """
     if fixed := sorted(set(changes) - CHANGEABLE):
         raise InputError(f"{', '.join(fixed)} cannot change when a run is resumed")
-    folder = RunFolder(path)
+    folder = run_folder(path)
     config = folder.read_config()
     config = dataclasses.replace(config, loop=dataclasses.replace(config.loop, **changes))
-    images = open_images(config.data)
-    run = Run(config, folder, images, True, progress)
-    folder.write_config(config)
-    return _run(run, report)
+    with world_of(config.loop.device) as world, full_float32():
+        saved = read_saved(folder.state)
+        images = open_images(config.data)
+        _check_images(config, (images.height, images.width))
+        run = Run(config, images, world, saved, progress)
+        if saved.header["data_digest"] != images.digest:
+            _log.warning("the images have changed since this run began")
+        driver = Driver(run, folder, saved, metric)
+        if world.is_first:
+            folder.write_config(config)
+        return driver.drive(report, profile)

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegen.ops import no_weight_gradients
+from stylegen.training.draws import Draws
 
 
 def generator_loss(fake_logits: Tensor) -> Tensor:
@@ -63,22 +64,11 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     return gradient.square().sum(2).mean(1).sqrt()
 
 
-def path_length_noise(images: Tensor) -> Tensor:
-    """Draw the random direction for :func:`path_lengths`."""
-    return torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
+def path_length_noise(images: Tensor, draws: Draws) -> Tensor:
+    """Draw the random direction for :func:`path_lengths`, of the shape of the images."""
+    return draws.normal(*images.shape) / math.sqrt(images.shape[2] * images.shape[3])
 
 
-def path_length_penalty(lengths: Tensor, mean: Tensor, decay: float) -> tuple[Tensor, Tensor]:
-    """Return the mean squared deviation of path lengths from their running mean.
-
-    Args:
-        lengths: (N,).
-        mean: scalar, the running mean so far.
-        decay: how fast it follows.
-
-    Returns:
-        The penalty (differentiable), and the new running mean (detached), which it is taken
-        against.
-    """
-    mean = mean.lerp(lengths.detach().mean(), decay)
-    return (lengths - mean).square().mean(), mean
+def path_length_penalty(lengths: Tensor, mean: Tensor) -> Tensor:
+    """Return the mean squared deviation of path lengths (N,) from their running mean."""
+    return (lengths - mean).square().mean()

@@ -7,7 +7,7 @@ Source: Karras et al. 2020 (StyleGAN2), appendix B, "lazy regularization".
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -27,16 +27,37 @@ def lazy_adam(
         interval: steps between regularisation steps; None: there are none.
     """
     c = 1.0 if interval is None else interval / (interval + 1)
-    return torch.optim.Adam(
+    optimizer = torch.optim.Adam(
         parameters, lr=lr * c, betas=(config.beta1**c, config.beta2**c), eps=config.eps, fused=True
     )
+    for group in optimizer.param_groups:
+        group["lazy_correction"] = c
+    return optimizer
 
 
-def clean_gradients(parameters: Iterable[nn.Parameter], limit: float = 1e5) -> None:
-    """Replace NaN gradients by 0 and infinite ones by +-limit, in place."""
-    for p in parameters:
-        if p.grad is not None:
-            torch.nan_to_num(p.grad, nan=0.0, posinf=limit, neginf=-limit, out=p.grad)
+def gradient_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """Return the Euclidean norm over all gradients together, a scalar; the device is not asked."""
+    norms: tuple[Tensor, ...] = torch._foreach_norm(list(gradients))
+    return torch.stack(norms).square().sum().sqrt()
+
+
+def update_if_finite(optimizer: torch.optim.Adam, norm: Tensor) -> Tensor:
+    """Take a step of the optimiser, unless the gradients' norm is infinite or NaN.
+
+    A step that is left out leaves weights, moments and step counts as they were. Whether it was is
+    decided on the device, without waiting for it.
+
+    Args:
+        optimizer: from :func:`lazy_adam`.
+        norm: of all its gradients, a scalar.
+
+    Returns:
+        1 if the step was left out, else 0; a float32 scalar.
+    """
+    is_bad = (~norm.isfinite()).float()
+    optimizer.found_inf = is_bad  # type: ignore[attr-defined]  # fused Adam heeds it
+    optimizer.step()
+    return is_bad
 
 
 def ema_beta(config: EmaConfig, batch: int, images_shown: int) -> float:
@@ -47,7 +68,9 @@ def ema_beta(config: EmaConfig, batch: int, images_shown: int) -> float:
         batch: images of the step.
         images_shown: before the step.
     """
-    half_life = min(config.half_life_kimg * 1000, images_shown * config.rampup)
+    half_life = config.half_life_kimg * 1000
+    if config.rampup is not None:
+        half_life = min(half_life, images_shown * config.rampup)
     return float(0.5 ** (batch / max(half_life, 1e-8)))
 
 

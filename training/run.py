@@ -1,61 +1,66 @@
-"""A run in progress: its networks, images and writers, and what is due after each step."""
+"""A run in progress: its networks, images and schedule, and one step after the other.
 
-import logging
-import time
+What is written of it and when: :mod:`stylegen.training.keeping` and
+:mod:`stylegen.training.telling`.
+
+N batch of this process, C channels, H height, W width.
+"""
+
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stylegen.checkpoints import SnapshotInfo, save_snapshot
 from stylegen.data import ImageSet
 from stylegen.data.threads import Progress
-from stylegen.devices import choose_device, choose_precision, precision_name
-from stylegen.images import make_grid, save_image
+from stylegen.errors import InputError
 from stylegen.latents import one_hot
-from stylegen.memory import keep_freed_memory
-from stylegen.networks import Discriminator, Generator, lay_out
+from stylegen.networks.fading import downsample_images, fade_images
+from stylegen.training.building import (
+    at_resolution,
+    build_trainer,
+    end_fade,
+    grow_trainer,
+    set_alpha,
+)
 from stylegen.training.config import RunConfig
 from stylegen.training.feed import Feed
-from stylegen.training.folder import RunFolder
-from stylegen.training.grids import grid_shape, sample_grid
-from stylegen.training.state import images_shown, load_state, save_state
-from stylegen.training.statistics import Means, StatisticsWriter, peak_memory_mib
+from stylegen.training.moments import Moment, Schedule
+from stylegen.training.state import Saved, load_state
 from stylegen.training.step import Trainer
-from stylegen.version import __version__
+from stylegen.training.updates import Stats, parts_of, rows_of
+from stylegen.training.view import View
+from stylegen.training.world import World
 
-_log = logging.getLogger(__name__)
+_ROLL_BACK_AFTER = 20  # updates in a row whose gradients were not finite
 
 
-def build_trainer(config: RunConfig, labels: Tensor) -> Trainer:
-    """Build both networks and their trainer, on the device and in the layout of the run.
+def usual_moment(config: RunConfig) -> Moment:
+    """Return the numbers of a run where its schedule says nothing."""
+    return Moment(
+        resolution=config.generator.resolution,
+        batch=config.loop.batch,
+        generator_lr=config.optimizer.generator_lr,
+        discriminator_lr=config.optimizer.discriminator_lr,
+        gamma=config.loss.r1_gamma,
+        style_mixing=config.loss.style_mixing,
+        augment=config.augment.kind,
+    )
 
-    Args:
-        config: the run.
-        labels: class of every image, int64: what generated images draw theirs from.
+
+def schedule_of(config: RunConfig, world: World) -> Schedule:
+    """Return a run's schedule, once every batch in it is known to be shared equally.
 
     Raises:
-        InputError: the device is not here, or it cannot compute in the precision.
+        InputError: one is not.
     """
-    device = choose_device(config.loop.device)
-    dtype = choose_precision(config.loop.precision, device)
-    _log.info("training on %s in %s", device, precision_name(dtype))
-    torch.manual_seed(config.loop.seed)
-    if device.type == "cpu":
-        keep_freed_memory()
-    generator = lay_out(Generator(config.generator).to(device))
-    discriminator = lay_out(Discriminator(config.discriminator).to(device))
-    for network in (generator, discriminator):
-        network.set_precision(dtype, config.loop.num_low_precision_res)
-
-    def draw_labels(batch: int) -> Tensor | None:
-        if config.generator.c_dim == 0:
-            return None
-        chosen = labels[torch.randint(len(labels), (batch,))]
-        c = one_hot(chosen, config.generator.c_dim)
-        return None if c is None else c.to(device)
-
-    return Trainer(generator, discriminator, config.loss, config.optimizer, config.ema, draw_labels)
+    group, loop = config.discriminator.mbstd_group_size or 1, config.loop
+    schedule = Schedule(config.schedule, usual_moment(config), granule=group * world.size)
+    for batch in schedule.batches(loop.kimg):
+        parts = parts_of(world, batch, loop.batch_per_device)
+        rows_of(world, batch, parts, config.discriminator.mbstd_group_size)
+    return schedule
 
 
 class Run:
@@ -63,132 +68,167 @@ class Run:
 
     Args:
         config: all of it.
-        folder: where it writes.
         images: the real images.
-        resume: go on from the folder's state instead of beginning.
+        world: the processes of the run.
+        saved: the state to go on from; None: begin.
         progress: told (files decoded, files in all) while the images are read.
+
+    Attributes:
+        trainer: of the networks as they are now; another one after they grow.
+        view: what the discriminator sees.
+        moment: the numbers of the last step, or of the first one before it.
+        last_real: the images that the discriminator was shown last, (N, C, H, W); None: none.
+        last_c: their classes, (N, number of classes) one-hot; None: unconditional.
     """
 
     def __init__(
         self,
         config: RunConfig,
-        folder: RunFolder,
         images: ImageSet,
-        resume: bool,
-        progress: Progress | None,
+        world: World,
+        saved: Saved | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        self.config, self.folder, self.images = config, folder, images
-        self.data_digest = images.digest
-        shown = images_shown(folder.state) if resume else 0
-        loop, device = config.loop, choose_device(config.loop.device)
-        self.feed = Feed(images, loop.batch, loop.seed, shown, config.data.xflip, device, progress)
-        self._tell_skipped()
-        self.trainer = build_trainer(config, self.feed.labels)
-        if resume:
-            header = load_state(folder.state, self.trainer)
-            if header.get("data_digest") != self.data_digest:
-                _log.warning("the images have changed since this run began")
-        self.means, self.last_means = Means(), dict[str, float]()
-        self.writer = StatisticsWriter(folder.path)
-        self.begin = self.tick_begin = time.perf_counter()
-        self.tick_images = shown
-        self.snapshot_images = shown
-        self.snapshot_path = folder.snapshots()[-1] if resume and folder.snapshots() else None
+        self.config, self.images, self.world = config, images, world
+        self.schedule = schedule_of(config, world)
+        self.view = View(config.augment)
+        self._progress = progress
+        self.last_real: Tensor | None = None
+        self.last_c: Tensor | None = None
+        self._open_feed(0 if saved is None else saved.images_shown)
+        self._begin() if saved is None else self._go_on(saved)
+        self.moment = self.schedule.at(self.trainer.images_shown)
 
-    def _tell_skipped(self) -> None:
-        if skipped := self.images.skipped:
-            self.folder.write_skipped(skipped)
-            (name, reason), count = skipped[0], len(skipped)
-            text = "%d files cannot be read and are left out, such as %s (%s); all are in %s"
-            _log.warning(text, count, name, reason, self.folder.skipped)
+    def _open_feed(self, position: int) -> None:
+        loop = self.config.loop
+        self.feed = Feed(
+            self.images,
+            self._plan,
+            loop.seed,
+            position,
+            self.world.device,
+            balanced=loop.class_balanced,
+            progress=self._progress,
+        )
+
+    def _parts(self, batch: int) -> int:
+        return parts_of(self.world, batch, self.config.loop.batch_per_device)
+
+    def _plan(self, position: int) -> tuple[int, Tensor | None]:
+        """Return the batch of the step at a position, and which rows of it are this process's."""
+        batch = self.schedule.at(position).batch
+        group = self.config.discriminator.mbstd_group_size
+        return batch, rows_of(self.world, batch, self._parts(batch), group)
+
+    def _adopt(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        trainer.change = self.view
+
+    def _begin(self) -> None:
+        first = self.schedule.at(0).resolution
+        config = at_resolution(self.config, first)
+        self._adopt(build_trainer(config, self.feed.labels, self.world))
+
+    def _go_on(self, saved: Saved) -> None:
+        """Build the networks as they were, then fill them."""
+        r = saved.resolution // 2 if saved.fading else saved.resolution
+        config = at_resolution(self.config, r)
+        trainer = build_trainer(config, self.feed.labels, self.world, begin=False)
+        trainer = grow_trainer(trainer, self.config) if saved.fading else trainer
+        load_state(saved, trainer)
+        self.view.load(saved.header["view"])
+        self._adopt(trainer)
+
+    def restore(self, saved: Saved, seed: int) -> None:
+        """Go back to a saved state, and on from it with other random numbers.
+
+        Args:
+            saved: the state.
+            seed: of the random numbers from now on.
+        """
+        self.feed.close()
+        self._open_feed(saved.images_shown)
+        self._go_on(saved)
+        torch.manual_seed(seed)
+
+    @property
+    def resolution(self) -> int:
+        """Nominal resolution of the networks as they are now."""
+        return self.trainer.generator.config.resolution
+
+    @property
+    def is_fading(self) -> bool:
+        """Whether the networks' newest block is still fading in."""
+        return self.trainer.generator.fade is not None
 
     @property
     def kimg(self) -> float:
         """Thousands of real images shown."""
         return self.trainer.images_shown / 1000
 
-    def write_reals(self) -> None:
-        """Write reals.png, the beginning of the set."""
-        columns, rows = grid_shape(self.images.resolution)
-        count = min(columns * rows, len(self.images))
-        pixels = torch.stack([self.images[i][0] for i in range(count)])
-        save_image(make_grid(pixels, columns), self.folder.reals)
+    def is_diverging(self) -> bool:
+        """Tell whether the last updates were all left out; waits for the device."""
+        return bool(self.trainer.bad_updates >= _ROLL_BACK_AFTER)
 
-    def write_snapshot(self) -> None:
-        """Write a snapshot, the state and a sample grid; ticks do not count the time it takes."""
-        begin = time.perf_counter()
-        average = self.trainer.average.network
-        assert isinstance(average, Generator)
-        info = SnapshotInfo(
-            generator=self.config.generator,
-            discriminator=self.config.discriminator,
-            kimg=self.kimg,
-            class_names=self.images.class_names if self.config.generator.c_dim else (),
-            provenance=self._provenance(),
+    def _follow(self, moment: Moment) -> None:
+        """Make networks, optimisers and view what the schedule says."""
+        if moment.resolution not in (self.resolution, 2 * self.resolution):
+            raise InputError(
+                f"the run stands at {self.resolution} px, but its schedule at {moment.resolution}"
+            )
+        grows = moment.resolution > self.resolution
+        if self.is_fading and (grows or moment.alpha == 1):
+            self._adopt(end_fade(self.trainer, self.config))
+        if grows:
+            self._adopt(grow_trainer(self.trainer, self.config))
+            if moment.alpha == 1:
+                self._adopt(end_fade(self.trainer, self.config))
+        set_alpha(self.trainer, moment.alpha)
+        trainer = self.trainer
+        trainer.set_learning_rates(moment.generator_lr, moment.discriminator_lr)
+        trainer.loss = replace(
+            trainer.loss, r1_gamma=moment.gamma, style_mixing=moment.style_mixing
         )
-        self.snapshot_path = self.folder.snapshot(self.kimg)
-        save_snapshot(self.snapshot_path, average, self.trainer.discriminator, info)
-        save_state(self.folder.state, self.trainer, {"data_digest": self.data_digest})
-        grid = sample_grid(average, self.config.loop.batch)
-        save_image(grid, self.folder.fakes(self.kimg))
-        self.writer.image("fakes", grid, self.trainer.images_shown)
-        self.snapshot_images = self.trainer.images_shown
-        self.tick_begin += time.perf_counter() - begin
+        trainer.parts = self._parts(moment.batch)
+        self.view.kind, self.view.blur_sigma_px = moment.augment, moment.blur_sigma_px
 
-    def _provenance(self) -> dict[str, Any]:
-        data, loop = self.config.data, self.config.loop
-        dtype = choose_precision(loop.precision, self.trainer.device)
-        return {
-            "run": self.config.name,
-            "data": self.images.name,
-            "data_digest": self.data_digest,
-            "data_images": len(self.images),
-            "data_filter": data.filter,
-            "data_background": data.background,
-            "xflip": data.xflip,
-            "seed": loop.seed,
-            "precision": precision_name(dtype),
-            "stylegen": __version__,
-            "torch": torch.__version__,
-        }
+    def _mirror(self, real: Tensor, moment: Moment) -> Tensor:
+        """Mirror each image left to right with probability 1/2, if the run wants it."""
+        if not self.config.data.xflip:
+            return real
+        chosen = torch.rand(moment.batch) < 0.5
+        rows = self._plan(self.trainer.images_shown)[1]
+        chosen = (chosen if rows is None else chosen[rows]).to(real.device)
+        return torch.where(chosen[:, None, None, None], real.flip(3), real)
 
-    def write_tick(self) -> None:
-        """Write the means since the last tick."""
-        self.last_means = self.means.take()  # waits for the device
-        now = time.perf_counter()
-        seconds = now - self.tick_begin
-        shown = self.trainer.images_shown
-        self.last_means["img_per_sec"] = (shown - self.tick_images) / seconds
-        self.writer.write(
-            {
-                "images_shown": shown,
-                "kimg": self.kimg,
-                "seconds": round(now - self.begin, 3),
-                "data_wait_sec": round(self.feed.wait_sec, 4),
-                "pl_mean": float(self.trainer.pl_mean),
-                "peak_memory_mib": peak_memory_mib(self.trainer.device),
-                "images_skipped": len(self.images.skipped),
-                **self.last_means,
-            }
-        )
-        self.feed.wait_sec = 0.0
-        self.tick_begin, self.tick_images = now, shown
+    def _as_shown(self, real: Tensor, moment: Moment) -> Tensor:
+        """Bring real images to the resolution of the moment."""
+        taps = self.config.discriminator.resample_filter
+        for _ in range((self.config.generator.resolution // moment.resolution).bit_length() - 1):
+            real = downsample_images(real, taps)
+        return fade_images(real, taps, moment.alpha)
 
-    def step(self) -> None:
-        """Take one step, and write what is due after it."""
+    def step(self) -> Stats:
+        """Take one step.
+
+        Returns:
+            Named scalars of it, detached, on the device, of this process's rows.
+        """
+        self.moment = moment = self.schedule.at(self.trainer.images_shown)
+        self._follow(moment)
         real, labels = next(self.feed)
+        real = self._as_shown(self._mirror(real, moment), moment)
         c = one_hot(labels, self.config.generator.c_dim)
-        self.means.add(self.trainer.step(real, c))
-        loop, shown = self.config.loop, self.trainer.images_shown
-        if shown - self.tick_images >= loop.tick_kimg * 1000:
-            self.write_tick()
-        if shown - self.snapshot_images >= loop.snapshot_kimg * 1000:
-            self.write_snapshot()
+        stats = self.trainer.step(real, c)
+        self.view.adapt(stats["signs_real"], moment.batch, self.world)
+        self.last_real, self.last_c = real, c
+        return stats
 
-    def finish(self) -> None:
-        """Write what is not yet written."""
-        if self.trainer.images_shown > self.tick_images:
-            self.write_tick()
-        if self.trainer.images_shown > self.snapshot_images or self.snapshot_path is None:
-            self.write_snapshot()
-        self.writer.close()
+    def state(self) -> dict[str, Any]:
+        """Return the plain values that :meth:`restore` needs besides the trainer's tensors."""
+        return {
+            "resolution": self.resolution,
+            "fading": self.is_fading,
+            "view": self.view.state(),
+            "data_digest": self.images.digest,
+        }

@@ -3,6 +3,7 @@
 One safetensors file beside the snapshots, replaced atomically at each of them.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 from stylegen.checkpoints import read_header, read_tensors, write_tensors
 from stylegen.checkpoints.official import load_strictly
 from stylegen.errors import InputError
+from stylegen.training.draws import random_state, set_random_state
 from stylegen.training.step import Trainer
 
 KIND = "stylegen training state"
-VERSION = 1
+VERSION = 2
 _ADAM = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -34,11 +36,58 @@ def _optimizers(trainer: Trainer) -> dict[str, tuple[torch.optim.Adam, nn.Module
     }
 
 
-def _random_state(device: torch.device) -> dict[str, Tensor]:
-    state = {"random.cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["random.cuda"] = torch.cuda.get_rng_state(device)
-    return state
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """A saved state, its tensors not read yet.
+
+    Attributes:
+        path: the file.
+        header: plain values: counters, and what the run kept with them.
+    """
+
+    path: Path
+    header: dict[str, Any]
+
+    @property
+    def images_shown(self) -> int:
+        """Real images that the run had shown."""
+        return int(self.header["images_shown"])
+
+    @property
+    def resolution(self) -> int:
+        """Nominal resolution of the networks."""
+        return int(self.header["resolution"])
+
+    @property
+    def fading(self) -> bool:
+        """Whether their newest block was still fading in."""
+        return bool(self.header["fading"])
+
+
+_HEADER = {
+    "steps": int,
+    "images_shown": int,
+    "resolution": int,
+    "fading": bool,
+    "view": dict,
+    "data_digest": str,
+}
+
+
+def read_saved(path: Path) -> Saved:
+    """Read what a saved state says of itself.
+
+    Raises:
+        InputError: the file is missing, damaged, or of another kind or version.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is missing: the run stopped before its first save; begin anew")
+    header = read_header(path, KIND)
+    if header.get("version") != VERSION:
+        raise InputError(f"{path} has format version {header.get('version')!r}, not {VERSION}")
+    if wrong := [name for name, kind in _HEADER.items() if type(header.get(name)) is not kind]:
+        raise InputError(f"{path} is not a whole training state: it lacks {', '.join(wrong)}")
+    return Saved(path=path, header=header)
 
 
 def save_state(path: Path, trainer: Trainer, header: dict[str, Any]) -> None:
@@ -52,7 +101,8 @@ def save_state(path: Path, trainer: Trainer, header: dict[str, Any]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    tensors = {"pl_mean": trainer.pl_mean, **_random_state(trainer.device)}
+    tensors = {"pl_mean": trainer.pl_mean, "skipped": trainer.skipped}
+    tensors |= {f"random.{k}": v for k, v in random_state(trainer.device).items()}
     for prefix, module in _modules(trainer).items():
         tensors |= {f"{prefix}.{k}": v for k, v in module.state_dict().items()}
     for prefix, (optimizer, module) in _optimizers(trainer).items():
@@ -77,36 +127,16 @@ def _load_adam(
             }
 
 
-def images_shown(path: Path) -> int:
-    """Return how many images a run had shown when its state was written.
-
-    Raises:
-        InputError: the file is missing, damaged, or of another kind.
-    """
-    if not path.is_file():
-        raise InputError(f"{path} is missing: the run stopped before its first save; begin anew")
-    shown = read_header(path, KIND).get("images_shown")
-    if not isinstance(shown, int):
-        raise InputError(f"{path} is not a whole training state")
-    return shown
-
-
 @torch.no_grad()
-def load_state(path: Path, trainer: Trainer) -> dict[str, Any]:
-    """Read a state into a trainer of the same configuration, and set the random state.
-
-    Returns:
-        The header.
+def load_state(saved: Saved, trainer: Trainer) -> None:
+    """Read a state into a trainer of the same networks, and set the random state.
 
     Raises:
-        InputError: the file is missing, damaged, of another kind, or of other networks.
+        InputError: the file is damaged, or of other networks.
     """
-    header = read_header(path, KIND)
-    if header.get("version") != VERSION:
-        raise InputError(f"{path} has format version {header.get('version')!r}, not {VERSION}")
-    tensors = read_tensors(path)
-    if not {"pl_mean", "random.cpu", "steps", "images_shown"} <= {*tensors, *header}:
-        raise InputError(f"{path} is not a whole training state")
+    path, tensors = saved.path, read_tensors(saved.path)
+    if lacking := sorted({"pl_mean", "skipped", "random.cpu"} - set(tensors)):
+        raise InputError(f"{path} is not a whole training state: it lacks {', '.join(lacking)}")
     for prefix, module in _modules(trainer).items():
         own = {
             k.removeprefix(f"{prefix}."): v
@@ -117,8 +147,8 @@ def load_state(path: Path, trainer: Trainer) -> dict[str, Any]:
     for prefix, (optimizer, module) in _optimizers(trainer).items():
         _load_adam(optimizer, module, tensors, prefix)
     trainer.pl_mean.copy_(tensors["pl_mean"])
-    trainer.steps, trainer.images_shown = header["steps"], header["images_shown"]
-    torch.set_rng_state(tensors["random.cpu"])
-    if trainer.device.type == "cuda" and "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"], trainer.device)
-    return header
+    trainer.skipped.copy_(tensors["skipped"])
+    trainer.steps, trainer.images_shown = saved.header["steps"], saved.images_shown
+    prefix = "random."
+    state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    set_random_state(state, trainer.device)

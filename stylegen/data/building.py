@@ -1,15 +1,16 @@
 """Make a ready set of any folder or zip: images decoded, cropped, resized once, stored as PNG."""
 
 import functools
+import math
 import os
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
-from stylegen.data.archive import Archive, encode_png, new_archive
+from stylegen.data.archive import Archive, encode_png, new_archive, png_name, safe_name
 from stylegen.data.config import DataConfig
 from stylegen.data.imageset import ImageSet, open_images
 from stylegen.data.labels import LabelTable, find_labels
+from stylegen.data.sizes import Resolution, resolution_of
 from stylegen.data.threads import Progress, in_chunks
 from stylegen.errors import InputError
 from stylegen.images import ImageReadError, to_pil
@@ -23,30 +24,20 @@ class BuildReport:
 
     Args:
         count: images in the new set.
-        resolution: their height and width in pixels.
+        resolution: their side in pixels, or (width, height).
         class_names: of the new set; empty if it has no labels.
         skipped: (name, reason) of each broken file.
     """
 
     count: int
-    resolution: int
+    resolution: Resolution
     class_names: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
 
 
 def _new_names(names: tuple[str, ...]) -> list[str]:
-    """PNG names; where two would collide (a.jpg, a.png), the old suffix stays in the name."""
-    safe = [os.fsencode(name).decode("utf-8", "replace") for name in names]
     taken: set[str] = set()
-    new = []
-    for name in safe:
-        short = str(PurePosixPath(name).with_suffix(".png"))
-        candidate = short if short not in taken else f"{name}.png"
-        while candidate in taken:
-            candidate = f"{candidate[:-4]}_.png"
-        taken.add(candidate)
-        new.append(candidate)
-    return new
+    return [png_name(safe_name(name), taken) for name in names]
 
 
 def _encode(images: ImageSet, indices: range) -> list[_Outcome]:
@@ -76,6 +67,12 @@ def _write_images(
     return written
 
 
+def _crop_words(width: int, height: int) -> str:
+    common = math.gcd(width, height)
+    square = width == height
+    return "centre square" if square else f"centre {width // common}:{height // common}"
+
+
 def _metadata(
     images: ImageSet, labels: LabelTable | None, written: list[tuple[str, str]]
 ) -> dict[str, Any]:
@@ -87,10 +84,10 @@ def _metadata(
             "made_by": "stylegen data build",
             "source": images.name,
             "source_digest": images.digest,
-            "resolution": images.resolution,
+            "resolution": resolution_of(images.width, images.height),
             "channels": config.channels,
             "background": config.background,
-            "crop": "centre square",
+            "crop": _crop_words(images.width, images.height),
             "filter": config.filter,
             "count": len(written),
             "skipped": [list(entry) for entry in images.skipped],
@@ -105,11 +102,11 @@ def build(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> BuildReport:
-    """Write a ready zip: every image decoded, cropped to a square, resized and stored as PNG.
+    """Write a ready zip: every image decoded, cropped, resized and stored as PNG.
 
-    Labels are carried over from dataset.json, or from sub-folders when every image lies in one,
-    whether config.labels is set or not. Broken files are skipped; dataset.json tells which and
-    why, and where the set came from.
+    Labels are carried over from dataset.json, labels.csv, or sub-folders when every image lies in
+    one, whether config.labels is set or not. Broken files are skipped; dataset.json tells which
+    and why, and where the set came from.
 
     Args:
         config: the images and how to read them.
@@ -131,7 +128,7 @@ def build(
     class_names = labels.class_names if labels else ()
     return BuildReport(
         count=len(written),
-        resolution=images.resolution,
+        resolution=resolution_of(images.width, images.height),
         class_names=class_names,
         skipped=tuple(images.skipped),
     )

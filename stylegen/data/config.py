@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from stylegen.data.sizes import Resolution
+
 Filter = Literal["lanczos", "box", "bicubic"]
+SIMILARITY = 0.97  # correlation of what a person takes for the same picture, seen at 32 px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,18 +15,18 @@ class DataConfig:
 
     Args:
         path: a folder (searched recursively) or a .zip file.
-        resolution: height and width in pixels; others are centre-cropped to a square and
-            resized. None: the images must all be squares of one size already.
+        resolution: a square's side, or (width, height), in pixels; images of another size are
+            centre-cropped to that shape and resized. None: all must be of one size already.
         channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
         background: colour behind transparency for 1 and 3 channels, a name or #rrggbb.
         filter: resampling filter for resizing.
-        labels: read classes from dataset.json or from sub-folders.
+        labels: read classes from dataset.json, labels.csv or sub-folders.
         xflip: mirror each drawn image with probability 1/2. The training loop does it; an
             ImageSet returns images as they are.
     """
 
     path: str
-    resolution: int | None = None
+    resolution: Resolution | None = None
     channels: int = 3
     background: str = "white"
     filter: Filter = "lanczos"

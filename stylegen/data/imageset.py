@@ -6,7 +6,7 @@ A file that cannot be decoded is skipped with its name and reason, never fatal:
 - __getitem__ (streaming) gives the next usable image in place of a broken one, so that a run
   does not stop hours in.
 
-N images, C channels, R resolution in pixels.
+N images, C channels, H rows and W columns of pixels.
 """
 
 import functools
@@ -19,7 +19,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from stylegen.data.config import DataConfig
+from stylegen.data.digests import content_digest
 from stylegen.data.labels import LabelTable, require_labels
+from stylegen.data.sizes import size_of, size_text
 from stylegen.data.sources import Source, open_source
 from stylegen.data.threads import Progress, in_chunks
 from stylegen.errors import InputError
@@ -28,7 +30,6 @@ from stylegen.images.fitting import FILTERS
 from stylegen.images.pixels import MODES
 
 logger = logging.getLogger(__name__)
-MAX_RESOLUTION = 8192
 
 
 class ImageSet(Dataset[tuple[Tensor, int]]):
@@ -38,7 +39,8 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         config: how the set is read.
         name: the folder's or zip's name without its suffix.
         names: the files' names, in order of index.
-        resolution: R, in pixels.
+        height: H.
+        width: W.
         channels: C.
         num_classes: 0 for a set read without labels.
         class_names: one name a class.
@@ -50,12 +52,27 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         path = source.path.resolve()
         self.name = path.name if path.is_dir() else path.stem
         self.names = source.names
-        self.resolution = config.resolution or 0
+        self.width, self.height = size_of(config.resolution) if config.resolution else (0, 0)
         self.channels = config.channels
         self.class_names = labels.class_names if labels else ()
         self.num_classes = len(self.class_names)
         self._label_of = labels.by_name if labels else {}
         self._broken: dict[str, str] = {}
+
+    @property
+    def resolution(self) -> int:
+        """Side of the square images, in pixels.
+
+        Raises:
+            InputError: they are no squares; ``width`` and ``height`` give their size.
+        """
+        if self.width != self.height:
+            size = size_text(self.width, self.height)
+            raise InputError(
+                f"The images in {self.source.path} are read at {size} pixels; squares are wanted "
+                "here: name a side with --resolution."
+            )
+        return self.width
 
     @property
     def skipped(self) -> list[tuple[str, str]]:
@@ -65,7 +82,7 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
     @functools.cached_property
     def digest(self) -> str:
         """Sha256 over the files' names and contents, as hex; the same wherever the set lies."""
-        return self.source.digest()
+        return content_digest(self.source)
 
     @property
     def labels(self) -> Tensor:
@@ -75,13 +92,13 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
     @property
     def num_bytes(self) -> int:
         """Memory that load_all's images take, in bytes."""
-        return len(self) * self.channels * self.resolution**2
+        return len(self) * self.channels * self.height * self.width
 
     def __len__(self) -> int:
         return len(self.names)
 
     def decode(self, name: str) -> Tensor:
-        """Decode one file by name to uint8 (C, R, R).
+        """Decode one file by name to uint8 (C, H, W).
 
         Raises:
             ImageReadError: it is broken.
@@ -89,13 +106,15 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         image = read_image(
             io.BytesIO(self.source.read(name)), self.channels, self.config.background
         )
-        return from_pil(fit(image, self.resolution, self.resolution, self.config.filter))
+        return from_pil(fit(image, self.width, self.height, self.config.filter))
 
-    def skip(self, name: str, reason: str) -> None:
-        """Note a broken file, once."""
-        if name not in self._broken:
-            self._broken[name] = reason
-            logger.info("skipped %s: %s", name, reason)
+    def skip(self, name: str, reason: str) -> bool:
+        """Note a broken file, once; return whether it was not known."""
+        if name in self._broken:
+            return False
+        self._broken[name] = reason
+        logger.info("skipped %s: %s", name, reason)
+        return True
 
     def drop_broken(self) -> None:
         """Forget the files found broken; indices of those behind them move up.
@@ -112,20 +131,36 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
             )
         self.names = kept
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return uint8 (C, R, R) and the class; the next usable image if this one is broken."""
+    def take(self, index: int) -> tuple[Tensor, int, list[tuple[str, str]]]:
+        """Decode the image at an index, or the next usable one if it is broken.
+
+        Returns:
+            uint8 (C, H, W), the class, and (name, reason) of each file newly found broken.
+
+        Raises:
+            IndexError: there is no such index.
+            InputError: no image can be read any more.
+        """
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} of a set of {len(self)} images")
+        passed: list[tuple[str, str]] = []
         for step in range(len(self)):
             name = self.names[(index + step) % len(self)]
             if name in self._broken:
                 continue
             try:
-                return self.decode(name), self._label_of.get(name, 0)
+                return self.decode(name), self._label_of.get(name, 0), passed
             except ImageReadError as error:
                 self.skip(name, str(error))
-                logger.warning("%s cannot be read (%s): took the next image", name, error)
+                passed.append((name, str(error)))
         raise InputError(f"No image of {self.source.path} can be read any more; is it still there?")
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return uint8 (C, H, W) and the class; the next usable image if this one is broken."""
+        pixels, label, passed = self.take(index)
+        for name, reason in passed:
+            logger.warning("%s cannot be read (%s): took the next image", name, reason)
+        return pixels, label
 
     def _decode_into(self, images: Tensor, indices: range) -> list[tuple[str, str]]:
         broken = []
@@ -143,13 +178,13 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
             progress: called with (files done, files in all) now and then.
 
         Returns:
-            images uint8 (N, C, R, R) and labels int64 (N,).
+            images uint8 (N, C, H, W) and labels int64 (N,).
 
         Raises:
             InputError: no file can be used.
         """
-        R, before = self.resolution, self.names
-        images = torch.empty(len(self), self.channels, R, R, dtype=torch.uint8)
+        before, shape = self.names, (len(self), self.channels, self.height, self.width)
+        images = torch.empty(shape, dtype=torch.uint8)
         job = functools.partial(self._decode_into, images)
         for broken in in_chunks(job, len(self), progress):
             for name, reason in broken:
@@ -161,10 +196,8 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
 
 
 def _check(config: DataConfig) -> None:
-    if config.resolution is not None and not 1 <= config.resolution <= MAX_RESOLUTION:
-        raise InputError(
-            f"The resolution should be 1 to {MAX_RESOLUTION} pixels, not {config.resolution}."
-        )
+    if config.resolution is not None:
+        size_of(config.resolution)
     if config.channels not in MODES:
         raise InputError(f"Images have 1, 2, 3 or 4 channels, not {config.channels}.")
     if config.filter not in FILTERS:
@@ -191,28 +224,21 @@ def _decodes(images: ImageSet, name: str) -> bool:
 
 
 def _agree_on_size(images: ImageSet) -> None:
-    """Find the one square size of all images from their heads."""
+    """Find the one size of all images from their heads."""
     found: dict[tuple[int, int], str] = {}
 
     def note(name: str) -> bool:
-        size = read_size(io.BytesIO(images.source.read(name)))
-        found.setdefault(size, name)
-        return len(found) > 1 or size[0] != size[1]
+        found.setdefault(read_size(io.BytesIO(images.source.read(name))), name)
+        return len(found) > 1
 
     _keep_if(images, note)
-    shown = " and ".join(f"{w}x{h} ({name})" for (w, h), name in found.items())
     if len(found) > 1:
+        shown = " and ".join(f"{w}x{h} ({name})" for (w, h), name in found.items())
         raise InputError(
             f"The images in {images.source.path} differ in size: {shown}; give --resolution to "
             "crop and resize them."
         )
-    (width, height), _ = found.popitem()
-    if width != height:
-        raise InputError(
-            f"The images in {images.source.path} are not square: {shown}; give --resolution to "
-            "crop and resize them."
-        )
-    images.resolution = width
+    ((images.width, images.height),) = found
 
 
 def open_images(config: DataConfig) -> ImageSet:
@@ -220,8 +246,8 @@ def open_images(config: DataConfig) -> ImageSet:
 
     Raises:
         InputError: a wrong setting; nothing at the path; neither folder nor zip; a corrupt zip;
-            no image, or none that can be read; differing or non-square sizes and no resolution;
-            labels wanted and none or wrong ones found; a broken dataset.json.
+            no image, or none that can be read; differing sizes and no resolution;
+            labels wanted and none or wrong ones found; a broken dataset.json or labels.csv.
         OSError: the folder or zip may not be read.
     """
     _check(config)

@@ -9,9 +9,10 @@ import errno
 import hashlib
 import lzma
 import os
+import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,10 @@ from stylegen.images import ImageReadError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 METADATA = "dataset.json"
+LABELS = "labels.csv"
+_EXTRAS = (METADATA, LABELS)
 _STARVED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # the machine's fault, not a file's
+_SETTLED_NS = 2 * 10**9  # file systems count time in steps of up to two seconds
 _BROKEN_ENTRY = (
     zipfile.BadZipFile,
     zlib.error,
@@ -32,27 +36,45 @@ _BROKEN_ENTRY = (
 )
 
 
-def _is_image(name: str) -> bool:
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-    return not hidden and name.lower().endswith(SUFFIXES)
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+
+
+def _sort(found: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the sorted names of images, and of files that are neither images nor labels."""
+    seen = sorted(name for name in found if not _is_hidden(name) and not name.endswith("/"))
+    images = tuple(name for name in seen if name.lower().endswith(SUFFIXES))
+    others = set(seen).difference(images, _EXTRAS)
+    return images, tuple(sorted(others))
 
 
 class Source(Protocol):
-    """Image files by name."""
+    """Image files by name.
+
+    Attributes:
+        path: the folder or zip.
+        names: of the image files, sorted.
+        others: names of files that are not read.
+    """
 
     path: Path
     names: tuple[str, ...]
+    others: tuple[str, ...]
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes; ImageReadError when they cannot be had."""
         ...
 
-    def metadata(self) -> bytes | None:
-        """Return the content of dataset.json, None if there is none."""
+    def extra(self, name: str) -> bytes | None:
+        """Return the content of dataset.json or labels.csv, None if there is none."""
         ...
 
     def digest(self) -> str:
-        """Return a sha256 over names and contents (images and dataset.json), as hex."""
+        """Return a sha256 over names and contents (images and labels), as hex."""
+        ...
+
+    def stamp(self) -> str | None:
+        """Return what changes when a file does; None while it may change again unseen."""
         ...
 
 
@@ -76,7 +98,7 @@ class FolderSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.names = tuple(sorted(n for n in _walk(path, "", frozenset()) if _is_image(n)))
+        self.names, self.others = _sort(_walk(path, "", frozenset()))
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes."""
@@ -87,19 +109,36 @@ class FolderSource:
                 raise
             raise ImageReadError(error.strerror or str(error)) from error
 
-    def metadata(self) -> bytes | None:
-        """Return the content of dataset.json, if any."""
-        file = self.path / METADATA
+    def extra(self, name: str) -> bytes | None:
+        """Return the content of dataset.json or labels.csv, if any."""
+        file = self.path / name
         return file.read_bytes() if file.is_file() else None
 
     def digest(self) -> str:
-        """Hash dataset.json, then each name with its content's own hash."""
-        total = hashlib.sha256(hashlib.sha256(self.metadata() or b"").digest())
+        """Hash dataset.json and labels.csv, then each name with its content's own hash."""
+        total = hashlib.sha256(hashlib.sha256(self.extra(METADATA) or b"").digest())
+        if (labels := self.extra(LABELS)) is not None:
+            total.update(b"\0" + hashlib.sha256(labels).digest())
         for name in self.names:
             total.update(name.encode("utf-8", "surrogateescape") + b"\0")
             with contextlib.suppress(ImageReadError):  # an unreadable file counts by its name
                 total.update(hashlib.sha256(self.read(name)).digest())
         return total.hexdigest()
+
+    def stamp(self) -> str | None:
+        """Hash place, names, sizes and times of change; None if a file is only seconds old."""
+        total = hashlib.sha256(os.fsencode(self.path.resolve()))
+        newest_ns = 0
+        for name in (*_EXTRAS, *self.names):
+            try:
+                at = os.stat(self.path / name)
+            except OSError as error:
+                facts: tuple[Any, ...] = (error.errno,)
+            else:
+                facts = (at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino, at.st_mode)
+                newest_ns = max(newest_ns, at.st_mtime_ns, at.st_ctime_ns)
+            total.update(os.fsencode(name) + f"\0{facts}\n".encode())
+        return total.hexdigest() if newest_ns < time.time_ns() - _SETTLED_NS else None
 
 
 class ZipSource:
@@ -116,7 +155,7 @@ class ZipSource:
                 f"{path} is not a readable zip file ({str(error).rstrip('.')}); "
                 "copy it again or rebuild it with `stylegen data build`."
             ) from error
-        self.names = tuple(sorted(name for name in self._infos if _is_image(name)))
+        self.names, self.others = _sort(self._infos)
 
     def _zip(self) -> zipfile.ZipFile:
         if self._file is None or self._pid != os.getpid():
@@ -136,17 +175,27 @@ class ZipSource:
             reason = str(error).rstrip(".") or type(error).__name__
             raise ImageReadError(f"broken in the zip: {reason}") from error
 
-    def metadata(self) -> bytes | None:
-        """Return the content of dataset.json, if any."""
-        return self.read(METADATA) if METADATA in self._infos else None
+    def extra(self, name: str) -> bytes | None:
+        """Return the content of dataset.json or labels.csv, if any."""
+        return self.read(name) if name in self._infos else None
 
     def digest(self) -> str:
         """Hash each name with the size and CRC-32 that the zip's directory gives."""
         total = hashlib.sha256()
-        for name in (METADATA, *self.names) if METADATA in self._infos else self.names:
+        extras = [name for name in _EXTRAS if name in self._infos]
+        for name in (*extras, *self.names):
             info = self._infos[name]
             total.update(f"{name}\0{info.file_size}\0{info.CRC:08x}\n".encode("utf-8", "replace"))
         return total.hexdigest()
+
+    def stamp(self) -> str | None:
+        """Hash the zip's place, size and time of change; None if it is only seconds old."""
+        at = os.stat(self.path)
+        if max(at.st_mtime_ns, at.st_ctime_ns) >= time.time_ns() - _SETTLED_NS:
+            return None
+        facts = (at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino)
+        place = os.fsencode(self.path.resolve())
+        return hashlib.sha256(place + f"\0{facts}".encode()).hexdigest()
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:

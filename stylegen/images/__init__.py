@@ -16,22 +16,28 @@ if TYPE_CHECKING:
     from stylegen.images.pixels import to_pil as to_pil
     from stylegen.images.pixels import to_uint8 as to_uint8
     from stylegen.images.reading import ImageReadError as ImageReadError
+    from stylegen.images.reading import Picture as Picture
+    from stylegen.images.reading import flatten as flatten
     from stylegen.images.reading import parse_color as parse_color
     from stylegen.images.reading import read_image as read_image
+    from stylegen.images.reading import read_picture as read_picture
     from stylegen.images.reading import read_size as read_size
     from stylegen.images.writing import check_image_name as check_image_name
     from stylegen.images.writing import save_image as save_image
 
 _HOMES = {
     "ImageReadError": "reading",
+    "Picture": "reading",
     "check_image_name": "writing",
     "fit": "fitting",
+    "flatten": "reading",
     "from_pil": "pixels",
     "from_uint8": "pixels",
     "is_square": "fitting",
     "make_grid": "pixels",
     "parse_color": "reading",
     "read_image": "reading",
+    "read_picture": "reading",
     "read_size": "reading",
     "save_image": "writing",
     "to_pil": "pixels",

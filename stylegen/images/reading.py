@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import (
@@ -50,6 +50,12 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+_KINDS = {
+    "1": "1-bit", "L": "grey", "LA": "grey + alpha", "La": "grey + alpha", "P": "palette",
+    "PA": "palette + alpha", "F": "float grey", "I": "16-bit grey",
+}  # fmt: skip
 
 
 class ImageReadError(InputError):
@@ -147,8 +153,8 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
     return grey
 
 
-def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Composite on a background colour."""
+def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """Composite an image with transparency on a background colour; RGB is returned."""
     canvas = Image.new("RGBA", image.size, (*background, 255))
     return Image.alpha_composite(canvas, image.convert("RGBA")).convert("RGB")
 
@@ -163,7 +169,7 @@ def _to_channels(
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if channels in (1, 3):
-            image = _flatten(image, background)
+            image = flatten(image, background)
     if image.mode in ("P", "PA"):
         image = image.convert("RGB")
     return image.convert(MODES[channels])
@@ -197,6 +203,48 @@ def read_image(
         upright = pixels.copy() if turn is None else pixels.transpose(turn)
     upright.info.clear()
     return upright
+
+
+class Picture(NamedTuple):
+    """A picture as its file holds it.
+
+    Attributes:
+        pixels: upright, RGB, or RGBA where the file has transparency.
+        kind: what a pixel is in the file, such as "RGB", "grey", "palette" or "16-bit grey".
+        format: PNG, JPEG, ...
+        is_turned: whether the file asks for its pixels to be turned.
+        frames: pictures in the file, of which the first is read.
+    """
+
+    pixels: Image.Image
+    kind: str
+    format: str
+    is_turned: bool
+    frames: int
+
+
+def _kind(image: Image.Image) -> str:
+    kind = _KINDS.get(image.mode) or ("16-bit grey" if image.mode.startswith("I;") else image.mode)
+    if image.has_transparency_data and not kind.endswith(("A", "alpha")):
+        return "RGBA" if kind == "RGB" else f"{kind} + alpha"
+    return kind
+
+
+def read_picture(fp: BinaryIO | str | Path) -> Picture:
+    """Read a picture and what kind of file it lies in.
+
+    Raises:
+        ImageReadError: the file is broken, truncated, too large or no image.
+        OSError: there is no such file, or it may not be opened.
+    """
+    with _opened(fp) as image:
+        kind, frames = _kind(image), int(getattr(image, "n_frames", 1))
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        pixels = _to_channels(image, 4 if image.has_transparency_data else 3, (0, 0, 0))
+        upright = pixels.copy() if turn is None else pixels.transpose(turn)
+    upright.info.clear()
+    return Picture(upright, kind, str(image.format), turn is not None, frames)
 
 
 def read_size(fp: BinaryIO | str | Path) -> tuple[int, int]:

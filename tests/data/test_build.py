@@ -131,5 +131,17 @@ def test_wrong_targets(src, tmp_path):
         built(src, tmp_path / "dst.tar", 4)
     with pytest.raises(InputError, match="does not exist; create it first"):
         built(src, tmp_path / "none" / "dst.zip", 4)
-    with pytest.raises(InputError, match="not square"):
+    with pytest.raises(InputError, match="differ in size"):
         built(src, tmp_path / "dst.zip")
+
+
+def test_rectangles(src, tmp_path):
+    report = built(src, tmp_path / "dst.zip", (6, 4))
+    assert report.resolution == (6, 4)
+    images = open_images(DataConfig(path=str(tmp_path / "dst.zip")))  # one size: none to be named
+    assert (images.width, images.height) == (6, 4)
+    assert images.load_all()[0].shape == (3, 3, 4, 6)
+    provenance = read_json(tmp_path / "dst.zip")["provenance"]
+    assert (provenance["resolution"], provenance["crop"]) == ([6, 4], "centre 3:2")
+    direct = open_images(DataConfig(path=str(src), resolution=(6, 4))).load_all()[0]
+    assert torch.equal(images.load_all()[0], direct)

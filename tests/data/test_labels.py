@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import zipfile
 
 import pytest
 from PIL import Image
@@ -15,13 +16,16 @@ PNG = buffer.getvalue()
 
 @pytest.fixture
 def make(tmp_path):
-    def made(names, metadata=None):
+    def made(names, metadata=None, table=None):
         for name in names:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(PNG)
         if metadata is not None:
             text = metadata if isinstance(metadata, str) else json.dumps(metadata)
             (tmp_path / "dataset.json").write_text(text)
+        if table is not None:
+            content = table if isinstance(table, bytes) else table.encode()
+            (tmp_path / "labels.csv").write_bytes(content)
         return DataConfig(path=str(tmp_path), labels=True)
 
     return made
@@ -49,7 +53,9 @@ def test_one_folder_is_one_class(make):
 
 def test_loose_images_have_no_labels(make):
     config = make(["cat/1.png", "loose.png"])
-    with pytest.raises(InputError, match=r"neither dataset.json .* \(see loose.png\)"):
+    with pytest.raises(
+        InputError, match=r"neither dataset.json .* labels.csv, .* \(see loose.png\)"
+    ):
         open_images(config)
     assert open_images(DataConfig(path=config.path)).num_classes == 0
 
@@ -112,3 +118,71 @@ def test_null_labels_fall_to_folders(make):
 def test_wrong_dataset_json(make, metadata, sentence):
     with pytest.raises(InputError, match=sentence):
         open_images(make(["a.png"], metadata))
+
+
+CSV = "dog/1.png,terrier\ncat/1.png,tabby\n"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        CSV,
+        f"name,class\n{CSV}",
+        "\ufefffile name , kind\r\n" + CSV.replace("\n", "\r\n"),
+        CSV.replace(",", ";"),
+        CSV.replace(",", "\t").replace("/", "\\"),
+        '\n"dog/1.png","terrier"\n\n cat/1.png , tabby ',
+        CSV + CSV,
+    ],
+)
+def test_csv(make, table):
+    config = make(["cat/1.png", "dog/1.png"], table=table)
+    assert found(config) == (("tabby", "terrier"), [0, 1])
+
+
+def test_csv_of_indices(make):
+    table = "image,label\na.png,2\nb.png,010\n"
+    class_names = tuple(str(i) for i in range(11))
+    assert found(make(["a.png", "b.png"], table=table)) == (class_names, [2, 10])
+
+
+def test_csv_in_a_zip(make, tmp_path):
+    make(["a.png", "b.png"], table="a.png,x\nb.png,y\n")
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as file:
+        for name in ("a.png", "b.png", "labels.csv"):
+            file.write(tmp_path / name, name)
+    assert found(DataConfig(path=str(tmp_path / "set.zip"), labels=True)) == (("x", "y"), [0, 1])
+
+
+def test_csv_changes_the_digest(make):
+    tables = (None, "a.png,x\n", "a.png,y\n")
+    digests = {
+        open_images(DataConfig(path=make(["a.png"], table=table).path)).digest for table in tables
+    }
+    assert len(digests) == 3
+
+
+def test_dataset_json_wins_over_csv_aloud(make, caplog):
+    config = make(["a.png"], {"labels": [["a.png", "x"]]}, table="a.png,y\n")
+    assert found(config) == (("x",), [0])
+    assert "labels.csv is not read" in caplog.text
+    config = make(["a.png"], {"labels": None}, table="a.png,y\n")
+    assert found(config) == (("y",), [0])
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (b"a.png,\xff\n", "labels.csv of .* is not a table in UTF-8"),
+        ('a.png,"x\n', "is not a table in UTF-8"),
+        ("a.png,x,1\n", r"Line 1 of labels.csv .*; wanted a name and a class"),
+        ("name,class\na.png,\n", r"Line 2 of labels.csv .*; wanted a name and a class"),
+        ("a.png,x\na.png,y\n", "Line 2 .* puts a.png into class y, an earlier one into x"),
+        ("b.png,x\n", "gives no class for 1 of 1 images, such as a.png"),
+        ("a.png,123456789\n", "is 123456789; wanted 0 to 99999"),
+        ("", "gives no class for 1 of 1"),
+    ],
+)
+def test_wrong_csv(make, table, sentence):
+    with pytest.raises(InputError, match=sentence):
+        open_images(make(["a.png"], table=table))

@@ -144,8 +144,28 @@ def test_streaming_gives_the_next_image_for_a_broken_one(make, caplog):
 def test_sizes_without_a_resolution(make):
     with pytest.raises(InputError, match=r"differ in size: 8x8 \(a.png\) and 9x9 \(c.png\); give"):
         opened(make({"a.png": png(8), "b.png": b"", "c.png": png(9)}, "differ"))
-    with pytest.raises(InputError, match=r"not square: 8x6 \(a.png\); give --resolution"):
-        opened(make({"a.png": png((8, 6))}, "oblong"))
+    images = opened(make({"a.png": png((8, 6)), "b.png": b""}, "oblong"))
+    assert (images.width, images.height, images.names) == (8, 6, ("a.png",))
+    with pytest.raises(InputError, match="read at 8x6 pixels; squares are wanted here"):
+        assert images.resolution
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_rectangles_are_cropped_to_their_shape(make, channels):
+    pixels = RNG.randint(0, 256, (8, 20, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).convert("RGBA").save(buffer, format="PNG")
+    images = opened(
+        make({"x.png": buffer.getvalue()}), resolution=(6, 4), filter="box", channels=channels
+    )
+    x = images[0][0]
+    assert x.shape == (channels, 4, 6)  # the middle 12 of 20 columns, halved
+    assert images.num_bytes == channels * 24
+    means = pixels[:, 4:16].reshape(4, 2, 6, 2, 3).mean((1, 3)).transpose(2, 0, 1)
+    if channels > 2:
+        assert np.abs(x[:3].numpy() - means).max() <= 1
+    if channels in (2, 4):
+        assert (x[-1] == 255).all()
 
 
 def test_digest_depends_on_contents_not_on_place(make):
@@ -231,6 +251,9 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     [
         ({"resolution": 0}, "resolution should be 1 to 8192 pixels, not 0"),
         ({"resolution": 10**6}, "not 1000000"),
+        ({"resolution": (64, 0)}, "not 64x0"),
+        ({"resolution": (64, 64, 3)}, r"a side or \(width, height\) in pixels, not \(64, 64, 3\)"),
+        ({"resolution": (64, 2.5)}, "in pixels, not"),
         ({"channels": 5}, "1, 2, 3 or 4 channels, not 5"),
         ({"filter": "nearest"}, "one of lanczos, box, bicubic, not 'nearest'"),
         ({"background": "whitish"}, "A colour should be a name"),

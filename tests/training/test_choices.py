@@ -12,8 +12,8 @@ from stylegen.errors import InputError
 from stylegen.networks.layers import low_precision_blocks
 from stylegen.precision import CONV_CLAMP, NUM_LOW_PRECISION_RES
 from stylegen.training import Choices, plan_run, resume, train
+from stylegen.training.building import build_trainer
 from stylegen.training.config import LoopConfig
-from stylegen.training.run import build_trainer
 
 
 def plan(**choices: Any) -> Any:

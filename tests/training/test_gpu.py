@@ -12,6 +12,7 @@ from stylegen.networks.synthesis import SynthesisLayer
 from stylegen.ops.dispatch import forced
 from stylegen.training import Trainer, step
 from stylegen.training.config import EmaConfig, LossConfig, OptimizerConfig
+from stylegen.training.draws import Draws
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 REAL = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -38,7 +39,7 @@ def _without_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = torch.randn(8, 16, generator=torch.Generator().manual_seed(1))
     direction = torch.randn(8, 3, 16, 16, generator=torch.Generator().manual_seed(2)) / 16
 
-    def draw(self: Trainer, batch: int) -> tuple[Tensor, None]:
+    def draw(self: Trainer, draws: Draws, batch: int) -> tuple[Tensor, None]:
         return self.generator.mapping(drawn[:batch].to(self.device)), None
 
     def noise(self: SynthesisLayer, x: Tensor, kind: str) -> Tensor:
@@ -47,7 +48,7 @@ def _without_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "_draw_ws", draw)
     monkeypatch.setattr(SynthesisLayer, "_noise", noise)
     monkeypatch.setattr(
-        step, "path_length_noise", lambda images: direction[: len(images)].to(images)
+        step, "path_length_noise", lambda images, draws: direction[: len(images)].to(images)
     )
 
 

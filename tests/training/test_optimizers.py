@@ -7,7 +7,13 @@ import torch
 from torch import nn
 
 from stylegen.training.config import EmaConfig, OptimizerConfig
-from stylegen.training.optimizers import MovingAverage, clean_gradients, ema_beta, lazy_adam
+from stylegen.training.optimizers import (
+    MovingAverage,
+    ema_beta,
+    gradient_norm,
+    lazy_adam,
+    update_if_finite,
+)
 
 
 @pytest.mark.parametrize(("interval", "c"), [(4, 0.8), (16, 16 / 17), (None, 1.0)])
@@ -49,8 +55,27 @@ def test_the_average_follows_and_copies_buffers() -> None:
     assert not copied.training
 
 
-def test_gradients_are_cleaned() -> None:
-    p = nn.Parameter(torch.zeros(4))
-    p.grad = torch.tensor([math.nan, math.inf, -math.inf, 2.0])
-    clean_gradients([p, nn.Parameter(torch.zeros(1))])
-    assert p.grad.tolist() == [0.0, 1e5, -1e5, 2.0]
+def _trained(gradients: list[float]) -> tuple[list[float], dict[str, float]]:
+    p = nn.Parameter(torch.tensor([1.0, 2.0]))
+    optimizer = lazy_adam([p], 0.1, OptimizerConfig(beta1=0.5), None)
+    for g in gradients:
+        p.grad = torch.tensor([g, 1.0])
+        update_if_finite(optimizer, gradient_norm([p.grad]))
+    state = {k: float(v.sum()) for k, v in optimizer.state[p].items()}
+    return p.tolist(), state
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_an_update_that_is_not_finite_leaves_no_trace(bad: float) -> None:
+    assert _trained([0.3, bad, -0.2, bad]) == _trained([0.3, -0.2])
+    assert _trained([0.3, -0.2]) != _trained([0.3])
+
+
+def test_updates_left_out_are_told() -> None:
+    p = nn.Parameter(torch.zeros(2))
+    optimizer = lazy_adam([p], 0.1, OptimizerConfig(), None)
+    p.grad = torch.tensor([3.0, 4.0])
+    assert gradient_norm([p.grad, p.grad]).item() == pytest.approx(math.sqrt(50))
+    assert update_if_finite(optimizer, gradient_norm([p.grad])).item() == 0
+    p.grad = torch.tensor([math.nan, 4.0])
+    assert update_if_finite(optimizer, gradient_norm([p.grad])).item() == 1

@@ -149,7 +149,7 @@ def test_a_run_of_other_networks_cannot_be_resumed(make_config: Any, tmp_path: P
 
 
 def test_the_resolutions_must_agree(make_config: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="read at 16 px, but the networks are for 32 px"):
+    with pytest.raises(InputError, match="read at 16x16 px, but the networks are for 32x32 px"):
         train(make_config(resolution=32), tmp_path)
     assert not list(tmp_path.iterdir())
 

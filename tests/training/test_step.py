@@ -12,6 +12,7 @@ from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, Gen
 from stylegen.ops import forced
 from stylegen.training import Trainer
 from stylegen.training.config import EmaConfig, LossConfig, OptimizerConfig
+from stylegen.training.draws import Draws
 
 
 def trainer(**loss: float) -> Trainer:
@@ -70,6 +71,7 @@ def test_regularisers_can_be_turned_off() -> None:
     t = trainer(pl_weight=0.0, r1_gamma=0.0)
     assert set(t.step(REAL)) == {
         "loss_g", "loss_d", "logits_real", "logits_fake", "signs_real", "signs_fake",
+        "grad_norm_g", "grad_norm_d",
     }  # fmt: skip
     assert t.generator_optimizer.param_groups[0]["lr"] == 0.0025
 
@@ -114,12 +116,13 @@ def test_the_discriminator_gets_the_gradients_of_two_passes() -> None:
     t = trainer()
     twin = copy.deepcopy(t.discriminator)
     seen = []
-    t._update = lambda network, optimizer, loss: seen.append(loss)  # type: ignore[method-assign,misc,assignment]
+    t._update = lambda network, parts, losses, name: seen.extend(loss for loss, _ in losses)  # type: ignore[method-assign,misc,assignment]
     random = torch.random.get_rng_state()
     t.discriminator_main(REAL, None)
     torch.random.set_rng_state(random)
     with torch.no_grad():
-        fake = t.generator.synthesis(t._draw_ws(8)[0])
+        draws = Draws(t.device)
+        fake = t._draw_images(t._draw_ws(draws, 8)[0], draws)
     expected = F.softplus(twin(fake)).mean() + F.softplus(-twin(REAL)).mean()
     seen[0].backward()
     expected.backward()
@@ -162,7 +165,7 @@ def test_the_discriminator_learns_to_tell_two_colours() -> None:
 
 def test_styles_are_mixed_as_often_as_asked() -> None:
     def shares_one_latent(t: Trainer) -> bool:
-        ws, _ = t._draw_ws(2)
+        ws, _ = t._draw_ws(Draws(t.device), 2)
         return bool((ws == ws[:, :1]).all())
 
     never, always = trainer(style_mixing=0.0), trainer(style_mixing=1.0)

@@ -1,0 +1,195 @@
+"""What a run keeps on disk: snapshots and sample grids, the state to go on from, the best so far.
+
+Each file is written beside its name and moved there whole. Saving draws no random number, so a run
+is the same however often it is saved.
+"""
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stylegen.checkpoints import SnapshotInfo, read_info, save_snapshot
+from stylegen.devices import choose_precision, precision_name
+from stylegen.errors import InputError
+from stylegen.images import make_grid, save_image
+from stylegen.networks.growing import faded
+from stylegen.training.folder import RunFolder
+from stylegen.training.grids import grid_shape, sample_grid
+from stylegen.training.health.watch import lower_is_better
+from stylegen.training.retention import Retention, try_write
+from stylegen.training.run import Run
+from stylegen.training.state import save_state
+from stylegen.training.statistics import StatisticsWriter
+from stylegen.version import __version__
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best snapshot so far.
+
+    Attributes:
+        metric: by which.
+        value: of it.
+        kimg: when.
+        snapshot: name of the file.
+    """
+
+    metric: str
+    value: float
+    kimg: float
+    snapshot: str
+
+
+def provenance(run: Run) -> dict[str, Any]:
+    """Return what a snapshot says of where it comes from."""
+    data, loop = run.config.data, run.config.loop
+    dtype = choose_precision(loop.precision, run.trainer.device)
+    return {
+        "run": run.config.name,
+        "data": run.images.name,
+        "data_digest": run.images.digest,
+        "data_images": len(run.images),
+        "data_filter": data.filter,
+        "data_background": data.background,
+        "xflip": data.xflip,
+        "augment": run.moment.augment,
+        "augment_p": run.view.p,
+        "seed": loop.seed,
+        "precision": precision_name(dtype),
+        "stylegen": __version__,
+        "torch": torch.__version__,
+    }
+
+
+class Keeper:
+    """Saves a run and prunes what it saved.
+
+    Args:
+        run: the run.
+        folder: where it writes.
+        writer: shows the grids.
+        kept: what :meth:`state` gave when the run was saved that goes on; None: it begins.
+
+    Attributes:
+        best: the best snapshot so far, by the run's first metric; None: none is known.
+        last_images: images shown at the last save.
+        newest: the newest snapshot.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        folder: RunFolder,
+        writer: StatisticsWriter,
+        kept: dict[str, Any] | None = None,
+    ) -> None:
+        self.run, self.folder, self.writer = run, folder, writer
+        kept = kept or {}
+        self.best = None if kept.get("best") is None else Best(**kept["best"])
+        self.last_images = int(kept.get("last_images", 0))
+        self._last_sec = time.perf_counter()
+        snapshots = folder.snapshots()
+        self.newest = snapshots[-1] if snapshots else None
+        loop = run.config.loop
+        self._retention = Retention(
+            keep_last=loop.keep_snapshots or None, quota_gb=loop.disk_quota_gb
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return the plain values that go on with the run."""
+        best = None if self.best is None else vars(self.best)
+        return {"best": best, "last_images": self.last_images}
+
+    def is_due(self) -> bool:
+        """Tell whether it is time to save, by images shown or by the clock."""
+        loop = self.run.config.loop
+        images = self.run.trainer.images_shown - self.last_images
+        if images >= loop.snapshot_kimg * 1000:
+            return True
+        minutes = loop.snapshot_minutes
+        return minutes is not None and time.perf_counter() - self._last_sec >= minutes * 60
+
+    def write_reals(self) -> None:
+        """Write reals.png, the beginning of the set."""
+        images = self.run.images
+        columns, rows = grid_shape(images.height, images.width)
+        count = min(columns * rows, len(images))
+        pixels = torch.stack([images[i][0] for i in range(count)])
+        save_image(make_grid(pixels, columns), self.folder.reals)
+
+    def save(self, header: dict[str, Any], measured: tuple[str, float] | None = None) -> bool:
+        """Write a snapshot, its sample grid and the state; then prune.
+
+        A full disk is warned of, and the last save stays.
+
+        Args:
+            header: plain values to keep with the state.
+            measured: name and value of the run's first metric, as taken at this moment.
+
+        Returns:
+            Whether all was written.
+        """
+        best, path = self.best, self._free_name()
+        self.last_images = self.run.trainer.images_shown
+        if measured is not None and self._is_better(*measured):
+            metric, value = measured
+            self.best = Best(metric=metric, value=value, kimg=self.run.kimg, snapshot=path.name)
+        kept = "the last save" if self.newest is None else self.newest.name
+        write = partial(self._write, path, header)
+        is_written = try_write(write, path.name, kept, self.folder.path)
+        self._last_sec = time.perf_counter()
+        if is_written:
+            self.newest = path
+        else:
+            self.best = best
+        self._prune()
+        return is_written
+
+    def _is_better(self, metric: str, value: float) -> bool:
+        if not math.isfinite(value):
+            return False
+        if self.best is None or self.best.metric != metric:
+            return True
+        is_less = value < self.best.value
+        return is_less if lower_is_better(metric) else value > self.best.value
+
+    def _free_name(self) -> Path:
+        """Name the next snapshot; one of the same moment, from before a kill, is replaced."""
+        path = self.folder.snapshot(self.run.kimg)
+        plain = path.with_name(f"snapshot-{int(self.run.kimg):06d}{path.suffix}")
+        for known in (plain, *self.folder.snapshots()):
+            try:
+                if known.is_file() and read_info(known).kimg == self.run.kimg:
+                    return known
+            except InputError:
+                continue
+        return path
+
+    def _write(self, path: Path, header: dict[str, Any]) -> None:
+        run, config = self.run, self.run.config
+        average, discriminator = faded(run.trainer.average_generator), run.trainer.discriminator
+        info = SnapshotInfo(
+            generator=average.config,
+            discriminator=discriminator.config,
+            kimg=run.kimg,
+            class_names=run.images.class_names if config.generator.c_dim else (),
+            provenance=provenance(run),
+        )
+        save_snapshot(path, average, faded(discriminator), info)
+        save_state(self.folder.state, run.trainer, {**run.state(), **header, **self.state()})
+        grid = sample_grid(average, run.moment.batch)
+        save_image(grid, path.with_name(path.stem.replace("snapshot-", "fakes") + ".png"))
+        self.writer.image("fakes", grid, run.trainer.images_shown)
+
+    def _prune(self) -> None:
+        best = None if self.best is None else self.folder.path / self.best.snapshot
+        state = self.folder.state.stat().st_size if self.folder.state.is_file() else 0
+        self._retention.prune(self.folder.snapshots(), best, state)

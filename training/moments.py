@@ -1,0 +1,106 @@
+"""A schedule in use: asked for the state at a moment, it answers with numbers for every knob."""
+
+from dataclasses import dataclass
+
+from stylegen.training.augment.config import Kind
+from stylegen.training.schedule import PhaseConfig, RampOf, ScheduleConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """The numbers of a step.
+
+    Attributes:
+        resolution: of images and networks.
+        alpha: how far the newest block has faded in, 0 to 1.
+        batch: images of the step.
+        generator_lr: learning rate.
+        discriminator_lr: learning rate.
+        gamma: R1 weight.
+        style_mixing: probability of two latents in one image.
+        blur_sigma_px: of the Gaussian blur of all that the discriminator sees; 0: none.
+        augment: kind of augmentation.
+    """
+
+    resolution: int
+    alpha: float = 1.0
+    batch: int
+    generator_lr: float
+    discriminator_lr: float
+    gamma: float
+    style_mixing: float
+    blur_sigma_px: float = 0.0
+    augment: Kind = "none"
+
+
+class Schedule:
+    """A schedule over a run's usual numbers.
+
+    Args:
+        config: phases and ramps.
+        usual: what holds where the schedule says nothing.
+        granule: batches of a ramp are multiples of this.
+    """
+
+    def __init__(self, config: ScheduleConfig, usual: Moment, granule: int = 1) -> None:
+        self.config, self.usual, self.granule = config, usual, granule
+        self._ramps = {ramp.of: ramp for ramp in config.ramps}
+
+    def phase(self, kimg: float) -> tuple[int, PhaseConfig]:
+        """Return number and configuration of the phase at a moment; the last one never ends."""
+        phases = self.config.phases or (PhaseConfig(resolution=self.usual.resolution),)
+        number = max(i for i, phase in enumerate(phases) if phase.from_kimg <= kimg or i == 0)
+        return number, phases[number]
+
+    def is_growing(self, number: int) -> bool:
+        """Tell whether a phase has a block more than the one before it."""
+        phases = self.config.phases
+        return number > 0 and phases[number].resolution > phases[number - 1].resolution
+
+    def _alpha(self, kimg: float) -> float:
+        number, phase = self.phase(kimg)
+        if not self.is_growing(number) or self.config.fade_kimg == 0:
+            return 1.0
+        return min((kimg - phase.from_kimg) / self.config.fade_kimg, 1.0)
+
+    def _ramp(self, name: RampOf, kimg: float, value: float) -> float:
+        return self._ramps[name].at(kimg) if name in self._ramps else value
+
+    def _batch(self, kimg: float, phase: PhaseConfig) -> int:
+        usual = self.usual.batch if phase.batch is None else phase.batch
+        if "batch" not in self._ramps:
+            return usual
+        return max(round(self._ramps["batch"].at(kimg) / self.granule), 1) * self.granule
+
+    def at(self, images_shown: int) -> Moment:
+        """Return the numbers of the step that begins when so many images have been shown."""
+        kimg, usual = images_shown / 1000, self.usual
+        _, phase = self.phase(kimg)
+        g_lr, d_lr = usual.generator_lr, usual.discriminator_lr
+        if phase.lr is not None:
+            g_lr = d_lr = phase.lr
+        if "lr" in self._ramps:
+            g_lr = d_lr = self._ramps["lr"].at(kimg)
+        gamma = usual.gamma if phase.gamma is None else phase.gamma
+        return Moment(
+            resolution=phase.resolution,
+            alpha=self._alpha(kimg),
+            batch=self._batch(kimg, phase),
+            generator_lr=g_lr,
+            discriminator_lr=d_lr,
+            gamma=self._ramp("gamma", kimg, gamma),
+            style_mixing=self._ramp("style_mixing", kimg, usual.style_mixing),
+            blur_sigma_px=self._ramp("blur_sigma_px", kimg, usual.blur_sigma_px),
+            augment=usual.augment if phase.augment is None else phase.augment,
+        )
+
+    def batches(self, kimg: float) -> set[int]:
+        """Return all batch sizes that occur before a run's end."""
+        sizes, shown = set(), 0
+        if "batch" not in self._ramps:
+            begins = [int(p.from_kimg * 1000) for p in self.config.phases] or [0]
+            return {self.at(shown).batch for shown in begins if shown < kimg * 1000 or shown == 0}
+        while shown < kimg * 1000 and shown <= self._ramps["batch"].points[-1][0] * 1000:
+            sizes.add(self.at(shown).batch)
+            shown += self.at(shown).batch
+        return sizes | {self.at(shown).batch}

@@ -1,0 +1,63 @@
+"""A run that begins from the weights of another's snapshot.
+
+Source: Mo et al. 2020 (Freeze-D), section 3, for layers of the discriminator that stay.
+"""
+
+import logging
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from stylegen.checkpoints import read_info, read_tensors
+from stylegen.checkpoints.official import load_strictly
+from stylegen.errors import InputError
+from stylegen.networks import Discriminator, Generator
+from stylegen.training.config import TransferConfig
+
+_log = logging.getLogger(__name__)
+
+
+def _fitted(network: nn.Module, given: dict[str, Tensor], path: str) -> dict[str, Tensor]:
+    """Return the network's own state with all that is given under the same names."""
+    own = network.state_dict()
+    shared = {name: value for name, value in given.items() if name in own}
+    if new := sorted({name.rsplit(".", 1)[0] for name in own if name not in shared}):
+        _log.info("%s: %s begins anew in %s", path, type(network).__name__, ", ".join(new))
+    return own | shared
+
+
+def freeze_top(discriminator: Discriminator, count: int) -> None:
+    """Keep so many of the discriminator's top resolutions from being trained.
+
+    Raises:
+        InputError: it has fewer.
+    """
+    resolutions = sorted((r for r, _ in discriminator.blocks()), reverse=True)
+    if count > len(resolutions):
+        raise InputError(
+            f"freeze_d is {count}, but the discriminator has {len(resolutions)} resolutions"
+        )
+    for r in resolutions[:count]:
+        discriminator.get_submodule(f"b{r}").requires_grad_(False)
+
+
+def transfer_weights(
+    config: TransferConfig, generator: Generator, discriminator: Discriminator
+) -> None:
+    """Begin from a snapshot: its averaged generator, and its discriminator.
+
+    Args:
+        config: which, and how strictly.
+        generator: gets the weights.
+        discriminator: gets the weights.
+
+    Raises:
+        InputError: the file is no snapshot, or weights do not fit; each is listed.
+    """
+    path = str(Path(config.snapshot))
+    read_info(path)
+    for network, prefix in ((generator, "G_ema."), (discriminator, "D.")):
+        given = read_tensors(path, prefix)
+        if config.match == "resolution":
+            given = _fitted(network, given, path)
+        load_strictly(network, given, path)
