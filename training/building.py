@@ -56,7 +56,7 @@ def at_resolution(config: RunConfig, resolution: int) -> RunConfig:
 
 
 def build_trainer(
-    config: RunConfig, labels: Tensor, world: World | None = None, begin: bool = True
+    config: RunConfig, labels: Tensor, world: World | None = None, began_at: int | None = None
 ) -> Trainer:
     """Build both networks and their trainer, on the device and in the layout of the run.
 
@@ -64,7 +64,8 @@ def build_trainer(
         config: the run; its schedule is not looked at.
         labels: class of every image, int64: what generated images draw theirs from.
         world: the processes of the run; None: this one alone, on the run's device.
-        begin: take over the weights that the run begins from; else only leave frozen what is.
+        began_at: resolution that the run began with long ago: only freeze what has been since;
+            None: it begins now, from the weights that it is to begin from.
 
     Raises:
         InputError: the device is not here, or it cannot compute in the precision; the weights to
@@ -79,9 +80,9 @@ def build_trainer(
         keep_freed_memory()
     generator, discriminator = Generator(config.generator), Discriminator(config.discriminator)
     if config.transfer is not None:
-        if begin:
+        if began_at is None:
             transfer_weights(config.transfer, generator, discriminator)
-        freeze_top(discriminator, config.transfer.freeze_d)
+        freeze_top(discriminator, config.transfer.freeze_d, began_at or discriminator.resolution)
     generator, discriminator = lay_out(generator.to(device)), lay_out(discriminator.to(device))
     for network in (generator, discriminator):
         network.set_precision(dtype, config.loop.num_low_precision_res)
@@ -116,7 +117,7 @@ def _go_on(
     new = Trainer(
         generator,
         discriminator,
-        old.loss,
+        config.loss,
         config.optimizer,
         config.ema,
         old.labels,

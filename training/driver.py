@@ -17,7 +17,7 @@ from stylegen.networks import Generator
 from stylegen.training.folder import RunFolder
 from stylegen.training.interrupts import stop_requests
 from stylegen.training.keeping import Keeper
-from stylegen.training.profiling import profile_steps
+from stylegen.training.profiling import WARM_UP, profile_steps
 from stylegen.training.run import Run
 from stylegen.training.state import Saved, read_saved
 from stylegen.training.statistics import StatisticsWriter
@@ -57,14 +57,14 @@ class Outcome:
 
     Attributes:
         folder: the run's folder.
-        snapshot: its newest snapshot.
+        snapshot: its newest snapshot; None: a full disk took none, or another process writes them.
         kimg: thousands of images shown.
         reason: why it stopped.
         best: its best snapshot by the first metric; None: none was taken.
     """
 
     folder: Path
-    snapshot: Path
+    snapshot: Path | None
     kimg: float
     reason: Reason
     best: Path | None = None
@@ -91,15 +91,23 @@ class Driver:
         resumed_at = None if saved is None else saved.images_shown
         self.rollbacks = int(header.get("rollbacks", 0))
         self.ticks = int(header.get("ticks", 0))
+        self._told_skipped = 0
         self.writer = StatisticsWriter(folder.path, resumed_at) if run.world.is_first else None
         self.teller = Teller(run, folder, self.writer, header.get("told"))
         self.keeper = (
             None if self.writer is None else Keeper(run, folder, self.writer, header.get("kept"))
         )
-        if self.keeper is not None and (skipped := run.images.skipped):
-            folder.write_skipped(skipped)
-            text = "%d files cannot be read and are left out, such as %s (%s); all are in %s"
-            _log.warning(text, len(skipped), *skipped[0], folder.skipped)
+        self._tell_skipped()
+
+    def _tell_skipped(self) -> None:
+        """Write and say which files cannot be read."""
+        skipped = self.run.feed.skipped
+        if self.keeper is None or len(skipped) <= self._told_skipped:
+            return
+        self.folder.write_skipped(skipped)
+        text = "%d files cannot be read and are left out, such as %s (%s); all are in %s"
+        _log.warning(text, len(skipped), *skipped[0], self.folder.skipped)
+        self._told_skipped = len(skipped)
 
     def begin(self) -> None:
         """Write what a run has before its first step."""
@@ -136,7 +144,7 @@ class Driver:
             measured = self._measure()
             self.teller.tell(measured)
         is_due = self.keeper is not None and self.keeper.is_due()
-        if (is_due or measured) and not bool(self.run.trainer.bad_updates):
+        if (is_due or measured) and not self.run.trainer.most_bad_updates:
             first = next(iter(measured.items()), None)
             self._save(first)
 
@@ -165,10 +173,13 @@ class Driver:
         _log.warning(text, kimg, what, saved.images_shown / 1000, advice)
         self.run.restore(saved, self.run.config.loop.seed + _SEED_STEP * self.rollbacks)
         self.teller.go_on(saved.header["told"])
+        self.ticks = saved.header["ticks"]
         if self.writer is not None:
             self.writer = StatisticsWriter(self.folder.path, saved.images_shown)
             self.teller.writer = self.writer
-            self._save()
+        if self.keeper is not None and self.writer is not None:
+            self.keeper.writer = self.writer
+        self._save()
 
     def _stop_reason(self, stop: bool, limit: float | None) -> Reason | None:
         """Agree with all processes on whether to stop."""
@@ -221,7 +232,18 @@ class Driver:
             self._save()
         if self.writer is not None:
             self.writer.close()
-        run.feed.close()
+
+    def _profile(self, steps: int) -> None:
+        """Profile the first process's next steps; the others take them with it."""
+
+        def step() -> None:
+            self.teller.add(self.run.step())
+
+        if steps and self.run.world.is_first:
+            profile_steps(step, steps, self.folder.path)
+        elif steps:
+            for _ in range(WARM_UP + steps):
+                step()
 
     def drive(self, report: Report | None, profile: int) -> Outcome:
         """Take all steps that are left, and write what is not yet written.
@@ -231,16 +253,17 @@ class Driver:
             profile: profile so many of the first steps.
         """
         self._begin = time.perf_counter()
-        if profile:
-            profile_steps(lambda: self.teller.add(self.run.step()), profile, self.folder.path)
-        reason = self._steps(report)
-        self._finish()
+        try:
+            self._profile(profile)
+            reason = self._steps(report)
+            self._finish()
+        finally:
+            self.run.feed.close()
         keeper = self.keeper
         best = None if keeper is None or keeper.best is None else keeper.best.snapshot
-        newest = self.folder.snapshots()[-1]
         return Outcome(
             folder=self.folder.path,
-            snapshot=newest,
+            snapshot=None if keeper is None else keeper.newest,
             kimg=self.run.kimg,
             reason=reason,
             best=None if best is None else self.folder.path / best,

@@ -184,7 +184,7 @@ class Keeper:
             provenance=provenance(run),
         )
         save_snapshot(path, average, faded(discriminator), info)
-        save_state(self.folder.state, run.trainer, {**run.state(), **header, **self.state()})
+        save_state(self.folder.state, run.trainer, {**run.state(), **header, "kept": self.state()})
         grid = sample_grid(average, run.moment.batch)
         save_image(grid, path.with_name(path.stem.replace("snapshot-", "fakes") + ".png"))
         self.writer.image("fakes", grid, run.trainer.images_shown)

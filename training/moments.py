@@ -1,5 +1,6 @@
 """A schedule in use: asked for the state at a moment, it answers with numbers for every knob."""
 
+import math
 from dataclasses import dataclass
 
 from stylegen.training.augment.config import Kind
@@ -98,7 +99,7 @@ class Schedule:
         """Return all batch sizes that occur before a run's end."""
         sizes, shown = set(), 0
         if "batch" not in self._ramps:
-            begins = [int(p.from_kimg * 1000) for p in self.config.phases] or [0]
+            begins = [math.ceil(p.from_kimg * 1000) for p in self.config.phases] or [0]
             return {self.at(shown).batch for shown in begins if shown < kimg * 1000 or shown == 0}
         while shown < kimg * 1000 and shown <= self._ramps["batch"].points[-1][0] * 1000:
             sizes.add(self.at(shown).batch)

@@ -33,7 +33,7 @@ from stylegen.training.updates import Stats, parts_of, rows_of
 from stylegen.training.view import View
 from stylegen.training.world import World
 
-_ROLL_BACK_AFTER = 20  # updates in a row whose gradients were not finite
+_ROLL_BACK_AFTER = 10  # updates of a phase in a row whose gradients were not finite
 
 
 def usual_moment(config: RunConfig) -> Moment:
@@ -97,7 +97,6 @@ class Run:
         self.last_c: Tensor | None = None
         self._open_feed(0 if saved is None else saved.images_shown)
         self._begin() if saved is None else self._go_on(saved)
-        self.moment = self.schedule.at(self.trainer.images_shown)
 
     def _open_feed(self, position: int) -> None:
         loop = self.config.loop
@@ -124,20 +123,28 @@ class Run:
         self.trainer = trainer
         trainer.change = self.view
 
+    def _look_up(self) -> None:
+        """Be at the moment of the next step, as far as the networks have come."""
+        self.moment = self.schedule.at(self.trainer.images_shown)
+        set_alpha(self.trainer, self.moment.alpha)
+
     def _begin(self) -> None:
         first = self.schedule.at(0).resolution
         config = at_resolution(self.config, first)
         self._adopt(build_trainer(config, self.feed.labels, self.world))
+        self._look_up()
 
     def _go_on(self, saved: Saved) -> None:
         """Build the networks as they were, then fill them."""
         r = saved.resolution // 2 if saved.fading else saved.resolution
         config = at_resolution(self.config, r)
-        trainer = build_trainer(config, self.feed.labels, self.world, begin=False)
+        first = self.schedule.at(0).resolution
+        trainer = build_trainer(config, self.feed.labels, self.world, began_at=first)
         trainer = grow_trainer(trainer, self.config) if saved.fading else trainer
         load_state(saved, trainer)
         self.view.load(saved.header["view"])
         self._adopt(trainer)
+        self._look_up()
 
     def restore(self, saved: Saved, seed: int) -> None:
         """Go back to a saved state, and on from it with other random numbers.
@@ -168,7 +175,7 @@ class Run:
 
     def is_diverging(self) -> bool:
         """Tell whether the last updates were all left out; waits for the device."""
-        return bool(self.trainer.bad_updates >= _ROLL_BACK_AFTER)
+        return self.trainer.most_bad_updates >= _ROLL_BACK_AFTER
 
     def _follow(self, moment: Moment) -> None:
         """Make networks, optimisers and view what the schedule says."""

@@ -10,6 +10,7 @@ Source: Karras et al. 2018 (progressive growing), section 2 and appendix A; Karr
 
 import itertools
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +64,13 @@ class RampConfig:
         if not self.points or any(len(p) != 2 for p in self.points):
             raise InputError(f"the ramp of {self.of} needs points (kimg, value)")
         kimgs = [p[0] for p in self.points]
-        if any(a >= b for a, b in itertools.pairwise(kimgs)) or kimgs[0] < 0:
+        if not all(a < b for a, b in itertools.pairwise([-1e-9, *kimgs])) or kimgs[0] < 0:
             raise InputError(f"the points of the ramp of {self.of} should have rising kimg from 0")
-        if low := [v for _, v in self.points if v < (1 if self.of == "batch" else 0)]:
-            raise InputError(f"the ramp of {self.of} goes through {low[0]:g}, which is too small")
+        least = 1 if self.of == "batch" else 0
+        if wrong := [v for _, v in self.points if not least <= v <= 1e9]:
+            raise InputError(
+                f"the ramp of {self.of} goes through {wrong[0]:g}; wanted {least} or more"
+            )
         if self.of == "style_mixing" and any(v > 1 for _, v in self.points):
             raise InputError("the ramp of style_mixing goes beyond 1, but it is a probability")
 
@@ -149,7 +153,7 @@ def _check_successors(a: PhaseConfig, b: PhaseConfig, fade_kimg: float) -> None:
 
 
 _PHASE = re.compile(r"(\d+)\s*:\s*([\d.]+)\s*-\s*([\d.]*)")
-_FADE = re.compile(r"fade\s*=\s*([\d.]+)")
+_FADE = re.compile(r"fade\s*=\s*(\d+\.?\d*|\.\d+)")
 
 
 def _inline_phase(text: str, number: int) -> PhaseConfig:
@@ -167,13 +171,16 @@ def _inline_phase(text: str, number: int) -> PhaseConfig:
 
 
 def _inline(text: str) -> ScheduleConfig:
-    parts = [part.strip() for part in text.split(",")]
-    fades = [m for part in parts if (m := _FADE.fullmatch(part))]
-    phases = [
-        _inline_phase(part, i + 1) for i, part in enumerate(parts) if not _FADE.fullmatch(part)
-    ]
-    fade = float(fades[-1][1]) if fades else 0.0
-    return ScheduleConfig(phases=tuple(phases), fade_kimg=fade)
+    phases: list[PhaseConfig] = []
+    fades: list[float] = []
+    for i, part in enumerate(part.strip() for part in text.split(",")):
+        if match := _FADE.fullmatch(part):
+            fades.append(float(match[1]))
+        else:
+            phases.append(_inline_phase(part, i + 1))
+    if len(fades) > 1:
+        raise InputError(f"the schedule {text!r} says fade {len(fades)} times; say it once")
+    return ScheduleConfig(phases=tuple(phases), fade_kimg=sum(fades))
 
 
 def read_schedule(text: str) -> ScheduleConfig:
@@ -186,7 +193,7 @@ def read_schedule(text: str) -> ScheduleConfig:
         InputError: it is neither, or says what cannot be.
     """
     path = Path(text)
-    if not path.is_file():
+    if not os.path.isfile(text):  # Path's own raises where the text is too long for a name
         if text.endswith(".json"):
             raise InputError(f"{path} is no file; wanted a schedule such as 8:0-40,16:40-,fade=20")
         return _inline(text)

@@ -109,6 +109,7 @@ class Teller:
         self.last_images = self._tick_images = shown
         if self.writer is not None:
             tick = {**self._numbers(seconds, wait), **self.last, **(measured or {})}
+            self.last = {k: float(v) for k, v in tick.items()}
             self.writer.write(tick)
             self.advice = self.health.observe(tick)
             for advice in self.advice:
@@ -133,7 +134,7 @@ class Teller:
             "steps_skipped": float(run.trainer.skipped),
             "variety": self._watch(),
             "peak_memory_mib": peak_memory_mib(run.trainer.device),
-            "images_skipped": len(run.images.skipped),
+            "images_skipped": len(run.feed.skipped),
         }
 
     @torch.no_grad()

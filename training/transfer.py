@@ -26,16 +26,23 @@ def _fitted(network: nn.Module, given: dict[str, Tensor], path: str) -> dict[str
     return own | shared
 
 
-def freeze_top(discriminator: Discriminator, count: int) -> None:
+def freeze_top(discriminator: Discriminator, count: int, top: int) -> None:
     """Keep so many of the discriminator's top resolutions from being trained.
 
+    Args:
+        discriminator: of a run.
+        count: how many.
+        top: the resolution that the run began with, from which they are counted: blocks that grew
+            since are trained.
+
     Raises:
-        InputError: it has fewer.
+        InputError: nothing would be left to train.
     """
-    resolutions = sorted((r for r, _ in discriminator.blocks()), reverse=True)
-    if count > len(resolutions):
+    resolutions = sorted((r for r, _ in discriminator.blocks() if r <= top), reverse=True)
+    if count >= len(resolutions):
         raise InputError(
-            f"freeze_d is {count}, but the discriminator has {len(resolutions)} resolutions"
+            f"freeze_d is {count}, but the discriminator begins with {len(resolutions)} "
+            "resolutions, and one at least should be trained"
         )
     for r in resolutions[:count]:
         discriminator.get_submodule(f"b{r}").requires_grad_(False)

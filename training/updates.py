@@ -71,7 +71,8 @@ class Updater:
         parts: how many parts of its batch this process computes one after the other.
 
     Attributes:
-        bad_updates: updates left out in a row, for gradients that were not finite; a scalar.
+        bad_updates: by phase, updates left out in a row, for gradients that were not finite;
+            scalars.
         skipped: updates left out in all; a scalar.
     """
 
@@ -104,7 +105,7 @@ class Updater:
             optimizer,
             loss.r1_interval if loss.r1_gamma else None,
         )
-        self.bad_updates = torch.zeros([], device=self.device)
+        self.bad_updates: Stats = {}
         self.skipped = torch.zeros([], device=self.device)
         self._w_means: list[Tensor] = []
 
@@ -157,9 +158,16 @@ class Updater:
             self._track_w(mean)
         norm = gradient_norm(gradients)
         is_bad = self._take_step(optimizer, norm)
-        self.bad_updates = (self.bad_updates + is_bad) * is_bad
+        self.bad_updates[name] = (self.bad_updates.get(name, is_bad * 0) + is_bad) * is_bad
         self.skipped = self.skipped + is_bad
-        return {**_means(stats), f"grad_norm_{name}": norm.where(is_bad == 0, 0)}
+        return {**_means(stats), f"grad_norm_{name}": norm}
+
+    @property
+    def most_bad_updates(self) -> int:
+        """Updates of one phase left out in a row, of the phase with the most; asks the device."""
+        if not self.bad_updates:
+            return 0
+        return int(torch.stack(list(self.bad_updates.values())).max())
 
     def train_both(self) -> None:
         """Let both networks have gradients again, but for what was frozen from the start."""

@@ -64,13 +64,17 @@ class World:
         for t, part in zip(tensors, parts, strict=True):
             t.detach().copy_(part.view(t.shape))
 
+    def most(self, value: float) -> float:
+        """Return the largest of all processes' numbers; waits for all."""
+        if self.size == 1:
+            return value
+        told = torch.tensor(float(value), device=self.device)
+        dist.all_reduce(told, dist.ReduceOp.MAX)
+        return float(told.item())
+
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process; waits for all."""
-        if self.size == 1:
-            return flag
-        told = torch.tensor(float(flag), device=self.device)
-        dist.all_reduce(told, dist.ReduceOp.MAX)
-        return bool(told.item())
+        return bool(self.most(flag))
 
     def first_says(self, value: str) -> str:
         """Return the text of the first process in all of them."""

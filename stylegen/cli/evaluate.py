@@ -6,6 +6,7 @@ import click
 
 from stylegen.cli.options import device_option, overwrite_option
 from stylegen.data.config import Filter
+from stylegen.data.sizes import Resolution, parse_resolution
 from stylegen.errors import InputError
 from stylegen.metrics.config import METRICS, EvaluateConfig
 from stylegen.perceptual.names import NETWORKS
@@ -17,6 +18,12 @@ def _metrics(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     return tuple(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def _read_resolution(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> Resolution | None:
+    return None if text is None else parse_resolution(text)
 
 
 def _weights(features: str, inception: str | None, other: str | None) -> str | None:
@@ -56,7 +63,8 @@ class _Bar:
 @click.option("--against", required=True, help="Snapshot, folder or zip to compare with.")
 @click.option("--out", required=True, help="Folder for report.json and report.html.")
 @click.option(
-    "--metrics", help=f"Comma-separated list of {_KNOWN}.  [default: all that the features allow]"
+    "--metrics",
+    help=f"Comma-separated list of {_KNOWN}.  [default: fid, and is where the features classify]",
 )
 @click.option(
     "--samples", type=int, default=EvaluateConfig.samples, show_default=True,
@@ -82,8 +90,8 @@ class _Bar:
     show_default=True, help="A snapshot's layer noise.",
 )  # fmt: skip
 @click.option(
-    "--resolution", type=int, default=EvaluateConfig.resolution,
-    help="Size in pixels that folders and zips are read at.  [default: a snapshot's, or their own]",
+    "--resolution", metavar="SIDE|WxH", callback=_read_resolution,
+    help="Pixels that folders and zips are read at.  [default: a snapshot's, or their own]",
 )  # fmt: skip
 @click.option(
     "--filter", type=click.Choice(get_args(Filter)), default=EvaluateConfig.filter,
@@ -104,7 +112,7 @@ def evaluate(
     features_weights: str | None,
     **options: Any,
 ) -> None:
-    """Measure SIDE against another: Frechet distance and Inception Score.
+    """Measure SIDE against another: Frechet and kernel distance, Inception Score.
 
     Each side is a snapshot (.safetensors), a folder of images, or a zip of them. Distances are
     called FID only with Inception's features, else FD and the network's name.

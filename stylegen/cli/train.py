@@ -1,51 +1,30 @@
 """``stylegen train``: begin a run on images, or go on with one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from stylegen.cli import training_options as groups
 from stylegen.cli.options import bar
-from stylegen.data.config import DataConfig, Filter
+from stylegen.cli.training_bar import echo_outcome, is_first_process, training_bar
+from stylegen.data.config import DataConfig
 from stylegen.errors import InputError
-from stylegen.precision import PRECISIONS
-from stylegen.training.choices import Choices as Defaults
+from stylegen.training.augment.config import AugmentConfig
+from stylegen.training.config import RunConfig, TransferConfig
+from stylegen.training.schedule import ScheduleConfig
 
-_ARCHITECTURES = click.Choice(["skip", "resnet", "orig"])
-_DATA = ("channels", "background", "filter", "xflip")
-
-
-@contextmanager
-def training_bar() -> Iterator[Any]:
-    """Show a run's progress on stderr: images per second, time left, losses, logit signs."""
-    from tqdm import tqdm
-
-    with tqdm(unit="img", desc="training", disable=None, smoothing=0.05) as line:
-
-        def show(status: Any) -> None:
-            line.total = status.images_total
-            if line.n == 0:
-                line.initial = line.n = status.images_shown
-            line.update(status.images_shown - line.n)
-            if m := status.means:
-                line.set_postfix_str(
-                    f"kimg {status.images_shown / 1000:.1f}, G {m['loss_g']:.2f}, "
-                    f"D {m['loss_d']:.2f}, signs {m['signs_real']:+.2f} {m['signs_fake']:+.2f}",
-                    refresh=False,
-                )
-
-        yield show
+_DATA = ("channels", "background", "filter", "xflip", "labels")
+_WITH_CONFIG = frozenset(("data", "out", "name", "seed", "config", "dry_run", "profile"))
 
 
-def echo_outcome(outcome: Any) -> None:
-    """Say how a run ended, and how to go on if it was stopped."""
-    click.echo(f"{outcome.reason} at {outcome.kimg:.1f} kimg: {outcome.snapshot}")
-    if outcome.reason != "finished":
-        click.echo(f"go on with: stylegen train --resume {outcome.folder}")
+def _devices() -> int:
+    text = os.environ.get("WORLD_SIZE", "1")
+    return int(text) if text.isdecimal() else 1
 
 
 def _given(ctx: click.Context) -> set[str]:
@@ -54,211 +33,225 @@ def _given(ctx: click.Context) -> set[str]:
     }
 
 
-def _resume(ctx: click.Context, folder: Path, options: dict[str, Any]) -> None:
+def _flags(names: list[str]) -> str:
+    return ", ".join("--" + name.replace("_", "-") for name in names)
+
+
+def _whole_number(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{name} is {text!r}; wanted a number of at least 1, or auto")
+    return int(text)
+
+
+def _resume(given: set[str], path: str, options: dict[str, Any], known: bool = False) -> None:
+    """Go on with a run; ``known``: it was found by its options, which are therefore its own."""
     from stylegen.training import resume
     from stylegen.training.loop import CHANGEABLE
 
-    given = _given(ctx) - {"resume"}
-    if fixed := sorted(given - CHANGEABLE):
-        flags = ", ".join("--" + name.replace("_", "-") for name in fixed)
-        raise InputError(f"{flags} cannot change when a run is resumed; leave it out")
-    changes = {name: options[name] for name in given}
+    fixed = sorted(given - CHANGEABLE - {"resume", "profile"})
+    if fixed and not known:
+        raise InputError(f"{_flags(fixed)} cannot change when a run is resumed; leave it out")
+    changes = {name: options[name] for name in given & CHANGEABLE}
+    if "batch_per_device" in changes:
+        text = changes["batch_per_device"]
+        changes["batch_per_device"] = _whole_number(text, "--batch-per-device")
+    if "snapshot_minutes" in changes:
+        changes["snapshot_minutes"] = changes["snapshot_minutes"] or None
     with bar("reading", "img") as progress, training_bar() as report:
-        outcome = resume(folder, report, progress, **changes)
+        outcome = resume(path, report, progress, profile=options["profile"], **changes)
     echo_outcome(outcome)
 
 
-def _begin(data: str, out: Path, labels: bool, options: dict[str, Any]) -> None:
+def _augment(options: dict[str, Any], transferred: bool) -> AugmentConfig:
+    speed = options.pop("ada_kimg")
+    policy = tuple(part.strip() for part in options.pop("diffaug_policy").split(","))
+    return AugmentConfig(
+        kind=options.pop("augment"),
+        pipe=options.pop("augpipe"),
+        p=options.pop("augment_p"),
+        target=options.pop("ada_target"),
+        speed_kimg=(100.0 if transferred else 500.0) if speed is None else speed,
+        max_p=options.pop("ada_max"),
+        policy=policy,
+    )
+
+
+def _schedule(text: str | None, resolution: int) -> ScheduleConfig:
+    from stylegen.training.presets import growing
+    from stylegen.training.schedule import read_schedule
+
+    if text is None:
+        return ScheduleConfig()
+    return read_schedule(growing(resolution) if text == "grow" else text)
+
+
+def _transfer(options: dict[str, Any]) -> TransferConfig | None:
+    snapshot, match, freeze = (options.pop(k) for k in ("transfer", "match", "freeze_d"))
+    if snapshot is None:
+        if freeze or match != "all":
+            raise InputError("--match and --freeze-d need --transfer SNAPSHOT")
+        return None
+    return TransferConfig(snapshot=str(Path(snapshot).resolve()), match=match, freeze_d=freeze)
+
+
+def _plan(data: str, options: dict[str, Any]) -> RunConfig:
+    """Read the options of a new run."""
     from stylegen.data import open_images
-    from stylegen.training import Choices, plan_run, train
+    from stylegen.data.sizes import parse_resolution, resolution_of
+    from stylegen.networks.shapes import shape_for
+    from stylegen.training import Choices, plan_run
 
     name, resolution = options.pop("name"), options.pop("resolution")
     config = DataConfig(
         path=str(Path(data).resolve()),
-        resolution=resolution,
-        labels=labels,
+        resolution=None if resolution is None else parse_resolution(resolution),
         **{key: options.pop(key) for key in _DATA},
     )
     images = open_images(config)
-    config = replace(config, resolution=images.resolution)
-    run = plan_run(
-        config, images.resolution, images.num_classes, name or images.name, Choices(**options)
+    config = replace(config, resolution=resolution_of(images.width, images.height))
+    options["transfer"] = _transfer(options)
+    options["augment"] = _augment(options, options["transfer"] is not None)
+    nominal, _ = shape_for(images.height, images.width)
+    options["schedule"] = _schedule(options["schedule"], nominal)
+    options["snapshot_minutes"] = options["snapshot_minutes"] or None
+    return plan_run(
+        config,
+        (images.height, images.width),
+        images.num_classes,
+        name or images.name,
+        Choices(**options),
+        devices=_devices(),
     )
+
+
+def _read_config(path: Path, data: str | None, options: dict[str, Any]) -> RunConfig:
+    """Read the configuration of another run, and put this one's data, name and seed in it."""
+    from stylegen import configs
+
+    if not path.is_file():
+        raise InputError(f"{path} is no file; wanted the config.json of a run")
+    try:
+        values = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from error
+    config = configs.from_dict(RunConfig, values, str(path))
+    if data is not None:
+        config = replace(config, data=replace(config.data, path=str(Path(data).resolve())))
+    return replace(config, **{k: v for k, v in options.items() if k == "name" and v is not None})
+
+
+def _with_changes(config: RunConfig, given: set[str], options: dict[str, Any]) -> RunConfig:
+    """Apply what was given besides --config."""
+    from stylegen.training.loop import CHANGEABLE
+
+    if other := sorted(given - _WITH_CONFIG - CHANGEABLE):
+        raise InputError(f"{_flags(other)} cannot be given with --config; edit the file instead")
+    changes = {k: options[k] for k in given & (CHANGEABLE | {"seed"})}
+    if "batch_per_device" in changes:
+        text = changes["batch_per_device"]
+        changes["batch_per_device"] = _whole_number(text, "--batch-per-device")
+    return replace(config, loop=replace(config.loop, **changes))
+
+
+def _fit(config: RunConfig) -> RunConfig:
+    """Find what fits on a device, once, and say so."""
+    from stylegen.training.rehearsal import fitting_batch
+    from stylegen.training.world import world_of
+
+    with world_of(config.loop.device) as world:
+        fits = fitting_batch(config, world)
+    if is_first_process():
+        click.echo(f"batch per device: {fits}")
+    return replace(config, loop=replace(config.loop, batch_per_device=fits))
+
+
+def _rehearse(config: RunConfig) -> None:
+    """Show what a run would be."""
+    from stylegen import configs
+    from stylegen.training.rehearsal import rehearse
+    from stylegen.training.world import world_of
+
+    with world_of(config.loop.device) as world:
+        seen = rehearse(config, world)
+    if not is_first_process():
+        return
+    click.echo(json.dumps(configs.to_dict(config), indent=2))
+    click.echo(
+        f"parameters: generator {seen.generator_parameters:,}, discriminator "
+        f"{seen.discriminator_parameters:,}\n"
+        f"memory: {seen.memory_mib / 1024:.2f} GiB a process\n"
+        f"speed: {seen.img_per_sec:.1f} img/s, {seen.kimg_per_hour:.1f} kimg an hour\n"
+        f"{config.loop.kimg:g} kimg would take {seen.hours:.1f} hours"
+    )
+
+
+def _begin(config: RunConfig, out: Path, profile: int) -> None:
+    from stylegen.training import train
+
+    if is_first_process():
+        click.echo(
+            f"gamma {config.loss.r1_gamma:.4g}, batch {config.loop.batch}, "
+            f"learning rate {config.optimizer.generator_lr:g}"
+        )
     with bar("reading", "img") as progress, training_bar() as report:
-        outcome = train(run, out, report, progress)
+        outcome = train(config, out, report, progress, profile=profile)
     echo_outcome(outcome)
 
 
+def _latest(out: Path, config: RunConfig) -> Path | None:
+    """Return the last run that was begun with the same options."""
+    from stylegen.training.finding import latest_like
+    from stylegen.training.loop import CHANGEABLE
+
+    return latest_like(out, config, CHANGEABLE)
+
+
 @click.command("train")
-@click.option("--data", help="Folder or zip of images.")
-@click.option(
-    "--out",
-    default="runs",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder of all runs; this one gets the next number in it.",
-)
-@click.option("--resume", type=click.Path(path_type=Path), help="Go on with this run's folder.")
-@click.option("--name", help="Ends the name of the run's folder.  [default: the data's]")
-@click.option(
-    "--resolution",
-    type=int,
-    help="Pixels, a power of two; images are cropped and resized.  [default: the images']",
-)
-@click.option(
-    "--kimg",
-    type=float,
-    default=Defaults.kimg,
-    show_default=True,
-    help="Length, in thousands of real images shown.",
-)
-@click.option("--max-minutes", type=float, help="Stop, saved, after this time.")
-@click.option("--batch", type=int, help="Images of a step.  [default: 4096 / resolution, up to 32]")
-@click.option("--gamma", type=float, help="R1 weight.  [default: 0.0002 resolution^2 / batch]")
-@click.option("--lr", type=float, help="Learning rate.  [default: 0.0025; 0.002 from 1024 px]")
-@click.option(
-    "--conv-clamp",
-    type=float,
-    help="Clip activations to +- this; 0 does not.  [default: 256 in bf16 and fp16, else 0]",
-)
-@click.option(
-    "--channel-base",
-    type=int,
-    help="Features are this / resolution...  [default: 16384; 32768 from 512 px]",
-)
-@click.option(
-    "--channel-max",
-    type=int,
-    default=Defaults.channel_max,
-    show_default=True,
-    help="... and at most this many.",
-)
-@click.option(
-    "--mapping-layers",
-    type=int,
-    default=Defaults.mapping_layers,
-    show_default=True,
-    help="Depth of the mapping network.",
-)
-@click.option("--z-dim", type=int, default=Defaults.z_dim, show_default=True)
-@click.option("--w-dim", type=int, default=Defaults.w_dim, show_default=True)
-@click.option(
-    "--generator-architecture",
-    type=_ARCHITECTURES,
-    default=Defaults.generator_architecture,
-    show_default=True,
-)
-@click.option(
-    "--discriminator-architecture",
-    type=_ARCHITECTURES,
-    default=Defaults.discriminator_architecture,
-    show_default=True,
-)
-@click.option(
-    "--mbstd-group-size",
-    type=int,
-    default=4,
-    show_default=True,
-    help="Samples over which minibatch deviations are taken.",
-)
-@click.option(
-    "--style-mixing",
-    type=float,
-    default=Defaults.style_mixing,
-    show_default=True,
-    help="Probability of two latents in one image.",
-)
-@click.option(
-    "--pl-weight",
-    type=float,
-    default=Defaults.pl_weight,
-    show_default=True,
-    help="Path length weight; 0 turns it off.",
-)
-@click.option(
-    "--ema-kimg",
-    type=float,
-    help="Half life of the generator's average.  [default: batch * 10 / 32]",
-)
-@click.option(
-    "--labels", is_flag=True, help="Train with classes, from sub-folders or dataset.json."
-)
-@click.option(
-    "--channels",
-    type=int,
-    default=DataConfig.channels,
-    show_default=True,
-    help="1 grey, 3 RGB, 4 RGBA.",
-)
-@click.option(
-    "--background",
-    default=DataConfig.background,
-    show_default=True,
-    help="Colour behind transparency.",
-)
-@click.option(
-    "--filter",
-    type=click.Choice(get_args(Filter)),
-    default=DataConfig.filter,
-    show_default=True,
-    help="For resizing.",
-)
-@click.option(
-    "--xflip/--no-xflip",
-    default=DataConfig.xflip,
-    show_default=True,
-    help="Mirror half of the images.",
-)
-@click.option(
-    "--tick-kimg",
-    type=float,
-    default=Defaults.tick_kimg,
-    show_default=True,
-    help="Statistics this often.",
-)
-@click.option(
-    "--snapshot-kimg",
-    type=float,
-    default=Defaults.snapshot_kimg,
-    show_default=True,
-    help="Snapshots and sample grids this often.",
-)
-@click.option("--seed", type=int, default=Defaults.seed, show_default=True)
-@click.option(
-    "--device", default=Defaults.device, show_default=True, help="auto, cpu, cuda or cuda:N."
-)
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default=Defaults.precision,
-    show_default=True,
-    help="Of the top resolutions. auto: bf16 where the device computes in it, else fp32.",
-)
-@click.option(
-    "--num-low-precision-res",
-    type=int,
-    default=Defaults.num_low_precision_res,
-    show_default=True,
-    help="How many of the top resolutions that concerns.",
-)
+@groups.begin_options
+@groups.data_options
+@groups.preset_options
+@groups.schedule_options
+@groups.saving_options
+@groups.device_options
 @click.pass_context
 def train(
     ctx: click.Context,
     /,
     data: str | None,
     out: Path,
-    resume: Path | None,
-    labels: bool,
+    resume: str | None,
+    config: Path | None,
+    dry_run: bool,
     **options: Any,
 ) -> None:
     """Train on a folder or zip of images; the run is OUT/00000-name.
 
-    It holds config.json, stats.jsonl, TensorBoard events, sample grids and snapshots. Ctrl-C
-    saves; --resume goes on.
+    It holds config.json, stats.jsonl, TensorBoard events, curves.png, sample grids and snapshots.
+    Ctrl-C saves; --resume goes on. Several GPUs or machines: torchrun -m stylegen train ...
     """
-    if resume is not None:
-        _resume(ctx, resume, options)
-    elif data is None:
-        raise InputError("train needs --data FOLDER_OR_ZIP, or --resume RUN")
+    given = _given(ctx)
+    if resume is not None and resume != "auto":
+        _resume(given, resume, options)
+        return
+    if data is None and config is None:
+        raise InputError("train needs --data FOLDER_OR_ZIP, --config FILE, or --resume RUN")
+    profile = options["profile"]
+    if config is not None:
+        run = _with_changes(_read_config(config, data, options), given, options)
     else:
-        _begin(data, out, labels, options)
+        assert data is not None
+        changes = dict(options)
+        changes.pop("profile")
+        is_auto = changes["batch_per_device"] == "auto"
+        text = None if is_auto else changes["batch_per_device"]
+        changes["batch_per_device"] = _whole_number(text, "--batch-per-device")
+        run = _plan(data, changes)
+        run = _fit(run) if is_auto else run
+    if dry_run:
+        _rehearse(run)
+    elif resume == "auto" and (found := _latest(out, run)) is not None:
+        _resume(given, str(found), options, known=True)
+    else:
+        _begin(run, out, profile)

@@ -198,8 +198,8 @@ def mend(
 ) -> MendReport:
     """Write a mended copy of a set.
 
-    Broken files, exact duplicates but the first, and, in a set with labels, files without a class
-    are left out. The others get one kind of pixel, and one size if it is named. Labels are kept.
+    Left out are broken files, exact duplicates but the first, and files that lack a class in a set
+    with labels. The others get one kind of pixel, and one size if named. Labels are kept.
 
     Args:
         report: what :func:`stylegen.data.check` found.
@@ -223,9 +223,8 @@ def mend(
         if not written:
             raise InputError(f"No image of {report.path} is left to write.")
         into.add_metadata(_metadata(report, written, left_out | lost))
+    converted = sum(not target.fits(file) for file, _ in written)
+    everything = tuple(sorted((left_out | lost).items()))
     return MendReport(
-        count=len(written),
-        converted=sum(not target.fits(file) for file, _ in written),
-        channels=target.channels,
-        left_out=tuple(sorted((left_out | lost).items())),
+        count=len(written), converted=converted, channels=target.channels, left_out=everything
     )

@@ -4,9 +4,12 @@ N images of a batch, C channels, H rows, W columns.
 """
 
 import atexit
+import functools
 import logging
 import os
 import signal
+import threading
+import time
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -21,6 +24,7 @@ from stylegen.errors import InputError
 _log = logging.getLogger(__name__)
 
 _MOST_WORKERS = 8
+_LOOK_EVERY_SEC = 1.0
 _PREFETCH = 4  # batches of each worker
 
 
@@ -60,10 +64,21 @@ def _as_it_is(batch: _Decoded) -> _Decoded:
     return batch
 
 
-def _leave_signals_to_the_parent(_: int) -> None:
-    """Ctrl-C and SIGTERM reach the whole group: the parent may want to finish and save."""
+def _die_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_EVERY_SEC)
+    os._exit(1)
+
+
+def _begin_work(parent: int, _: int) -> None:
+    """Leave signals to the parent, and end when it does.
+
+    Ctrl-C and SIGTERM reach the whole group, and the parent may want to finish and save. A worker
+    whose parent was killed may hang in a queue that nobody reads: a thread ends it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
 
 
 def _close_at_exit(stream: "weakref.ref[Stream]") -> None:
@@ -97,7 +112,7 @@ class Stream:
             batch_sampler=batches,
             num_workers=worker_count(),
             collate_fn=_as_it_is,  # type: ignore[arg-type]  # batches come whole
-            worker_init_fn=_leave_signals_to_the_parent,
+            worker_init_fn=functools.partial(_begin_work, os.getpid()),
             generator=torch.Generator(),  # else it would draw from the run's random numbers
             pin_memory=pinned,
             prefetch_factor=_PREFETCH,

@@ -1,0 +1,53 @@
+"""What ``stylegen train`` shows while it runs, and at its end."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+def is_first_process() -> bool:
+    """Tell whether this process of those that torchrun started is the one that speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def training_bar() -> Iterator[Any]:
+    """Show a run's progress on stderr: speed, time left, losses, logit signs, advice."""
+    from tqdm import tqdm
+
+    with tqdm(
+        unit="img",
+        desc="training",
+        disable=None if is_first_process() else True,
+        smoothing=0.05,
+    ) as line:
+
+        def show(status: Any) -> None:
+            line.total = status.images_total
+            if line.n == 0:
+                line.initial = line.n = status.images_shown
+            line.update(status.images_shown - line.n)
+            if m := status.means:
+                p = f", p {m['augment_p']:.2f}" if m.get("augment_p") else ""
+                line.set_postfix_str(
+                    f"kimg {status.images_shown / 1000:.1f}, G {m['loss_g']:.2f}, "
+                    f"D {m['loss_d']:.2f}, signs {m['signs_real']:+.2f} {m['signs_fake']:+.2f}{p}, "
+                    f"{m['peak_memory_mib'] / 1024:.1f} GiB",
+                    refresh=False,
+                )
+
+        yield show
+
+
+def echo_outcome(outcome: Any) -> None:
+    """Say how a run ended, and how to go on if it was stopped."""
+    if not is_first_process():
+        return
+    click.echo(f"{outcome.reason} at {outcome.kimg:.1f} kimg: {outcome.snapshot}")
+    if outcome.best is not None:
+        click.echo(f"best by metric: {outcome.best}")
+    if outcome.reason != "finished":
+        click.echo(f"go on with: stylegen train --resume {outcome.folder}")
