@@ -26,6 +26,8 @@ def training_bar() -> Iterator[Any]:
     ) as line:
 
         def show(status: Any) -> None:
+            if not is_first_process():
+                return
             line.total = status.images_total
             if line.n == 0:
                 line.initial = line.n = status.images_shown
