@@ -42,6 +42,7 @@ class Status:
         images_total: when it will end.
         means: statistics of the last whole tick; empty before it.
         advice: what was said of the run's health since the last step, in sentences.
+        unwell: what is wrong with it for now, in a word each.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Status:
     images_total: int
     means: dict[str, float]
     advice: tuple[str, ...] = ()
+    unwell: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ class Outcome:
         kimg: thousands of images shown.
         reason: why it stopped.
         best: its best snapshot by the first metric; None: none was taken.
+        profile: table of the slowest operators; empty: none was wanted.
     """
 
     folder: Path
@@ -68,6 +71,7 @@ class Outcome:
     kimg: float
     reason: Reason
     best: Path | None = None
+    profile: str = ""
 
 
 Report = Callable[[Status], None]
@@ -91,7 +95,7 @@ class Driver:
         resumed_at = None if saved is None else saved.images_shown
         self.rollbacks = int(header.get("rollbacks", 0))
         self.ticks = int(header.get("ticks", 0))
-        self._told_skipped = 0
+        self._told_skipped, self._table = 0, ""
         self.writer = StatisticsWriter(folder.path, resumed_at) if run.world.is_first else None
         self.teller = Teller(run, folder, self.writer, header.get("told"))
         self.keeper = (
@@ -218,6 +222,7 @@ class Driver:
             images_total=total,
             means=self.teller.last,
             advice=advice,
+            unwell=tuple(advice.kind for advice in self.teller.health.current),
         )
 
     def _finish(self) -> None:
@@ -245,6 +250,18 @@ class Driver:
             for _ in range(WARM_UP + steps):
                 step()
 
+    def _profile(self, steps: int) -> None:
+        """Take some steps, and write which operators they spend their time in."""
+
+        def step() -> None:
+            self.teller.add(self.run.step())
+
+        if steps and self.run.world.is_first:
+            self._table = profile_steps(step, steps, self.folder.path)
+        elif steps:
+            for _ in range(WARM_UP + steps):
+                step()
+
     def drive(self, report: Report | None, profile: int) -> Outcome:
         """Take all steps that are left, and write what is not yet written.
 
@@ -267,4 +284,5 @@ class Driver:
             kimg=self.run.kimg,
             reason=reason,
             best=None if best is None else self.folder.path / best,
+            profile=self._table,
         )

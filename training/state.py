@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegen.checkpoints import read_header, read_tensors, write_tensors
+from stylegen.checkpoints.checksums import verify_checksum
 from stylegen.checkpoints.official import load_strictly
 from stylegen.errors import InputError
 from stylegen.training.draws import random_state, set_random_state
@@ -134,6 +135,7 @@ def load_state(saved: Saved, trainer: Trainer) -> None:
     Raises:
         InputError: the file is damaged, or of other networks.
     """
+    verify_checksum(saved.path)
     path, tensors = saved.path, read_tensors(saved.path)
     if lacking := sorted({"pl_mean", "skipped", "random.cpu"} - set(tensors)):
         raise InputError(f"{path} is not a whole training state: it lacks {', '.join(lacking)}")

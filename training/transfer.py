@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from stylegen.checkpoints import read_info, read_tensors
+from stylegen.checkpoints.checksums import verify_checksum
 from stylegen.checkpoints.official import load_strictly
 from stylegen.errors import InputError
 from stylegen.networks import Discriminator, Generator
@@ -63,6 +64,7 @@ def transfer_weights(
     """
     path = str(Path(config.snapshot))
     read_info(path)
+    verify_checksum(path)
     for network, prefix in ((generator, "G_ema."), (discriminator, "D.")):
         given = read_tensors(path, prefix)
         if config.match == "resolution":

@@ -33,11 +33,12 @@ def training_bar() -> Iterator[Any]:
                 line.initial = line.n = status.images_shown
             line.update(status.images_shown - line.n)
             if m := status.means:
+                ill = "".join(f", {kind.replace('_', ' ')}!" for kind in status.unwell)
                 p = f", p {m['augment_p']:.2f}" if m.get("augment_p") else ""
                 line.set_postfix_str(
                     f"kimg {status.images_shown / 1000:.1f}, G {m['loss_g']:.2f}, "
                     f"D {m['loss_d']:.2f}, signs {m['signs_real']:+.2f} {m['signs_fake']:+.2f}{p}, "
-                    f"{m['peak_memory_mib'] / 1024:.1f} GiB",
+                    f"{m['peak_memory_mib'] / 1024:.1f} GiB{ill}",
                     refresh=False,
                 )
 
@@ -48,6 +49,8 @@ def echo_outcome(outcome: Any) -> None:
     """Say how a run ended, and how to go on if it was stopped."""
     if not is_first_process():
         return
+    if outcome.profile:
+        click.echo(outcome.profile)
     click.echo(f"{outcome.reason} at {outcome.kimg:.1f} kimg: {outcome.snapshot}")
     if outcome.best is not None:
         click.echo(f"best by metric: {outcome.best}")
