@@ -9,6 +9,7 @@ from stylegen.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegen.metrics.config import EvaluateConfig as EvaluateConfig
+    from stylegen.metrics.config import TrainingMetricConfig as TrainingMetricConfig
     from stylegen.metrics.demo import open_network as open_network
     from stylegen.metrics.drawing import draw_images as draw_images
     from stylegen.metrics.drawing import generator_distance as generator_distance
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from stylegen.metrics.extraction import Extracted as Extracted
     from stylegen.metrics.extraction import extract as extract
     from stylegen.metrics.frechet import frechet_distance as frechet_distance
+    from stylegen.metrics.in_training import metric_for_training as metric_for_training
+    from stylegen.metrics.kernel import kernel_distance as kernel_distance
+    from stylegen.metrics.kernel import subset_distance as subset_distance
     from stylegen.metrics.moments import Moments as Moments
     from stylegen.metrics.report import Report as Report
     from stylegen.metrics.score import inception_score as inception_score
@@ -27,6 +31,7 @@ _HOMES = {
     "Extracted": "extraction",
     "Moments": "moments",
     "Report": "report",
+    "TrainingMetricConfig": "config",
     "check_folder": "writing",
     "draw_images": "drawing",
     "evaluate": "evaluation",
@@ -34,7 +39,10 @@ _HOMES = {
     "frechet_distance": "frechet",
     "generator_distance": "drawing",
     "inception_score": "score",
+    "kernel_distance": "kernel",
+    "metric_for_training": "in_training",
     "open_network": "demo",
+    "subset_distance": "kernel",
     "write_report": "writing",
 }
 

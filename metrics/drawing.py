@@ -1,9 +1,10 @@
 """Images drawn from a generator in fixed order, and their distance from a reference.
 
 The latents come from one numpy stream and the classes from another, both set by the seed: image i
-has the same z and class whatever the batch size, for every snapshot.
+has the same z and class whatever the batch size, for every snapshot. Layer noise is seeded batch by
+batch, so that several processes draw what a single one would.
 
-N images, C channels, Z width of z, K classes.
+N images, M real images, C channels, H height, W width, Z width of z, K classes.
 """
 
 import contextlib
@@ -24,12 +25,27 @@ from stylegen.metrics.moments import Moments
 from stylegen.networks import Generator
 from stylegen.perceptual import FeatureNetwork
 
-_CLASS_STREAM = 1
+_CLASS_STREAM, _NOISE_STREAM = 1, 2
+
+
+class NotFiniteError(InputError):
+    """A network draws NaN or infinite pixels."""
 
 
 def device_of(generator: Generator) -> torch.device:
     """Return the device that a generator's parameters lie on."""
     return next(generator.parameters()).device
+
+
+@contextlib.contextmanager
+def in_float32(generator: Generator) -> Iterator[None]:
+    """Compute in float32 within the block, and as before behind it."""
+    before = generator.synthesis.precision
+    generator.set_precision(torch.float32)
+    try:
+        yield
+    finally:
+        generator.set_precision(*before)
 
 
 @contextlib.contextmanager
@@ -53,17 +69,17 @@ def draw(
     psi: float = 1.0,
     noise: Literal["random", "const"] = "random",
 ) -> Tensor:
-    """Draw images of given latents (N, Z) and classes (N,) as uint8 (N, C, R, R).
+    """Draw images of given latents (N, Z) and classes (N,) as uint8 (N, C, H, W).
 
     Raises:
-        InputError: the network gives numbers that are not finite.
+        NotFiniteError: the network gives numbers that are not finite.
     """
     latents = z.to(device_of(generator)) if generator.config.z_dim else None
     c = one_hot(classes, generator.config.c_dim)
     c = None if c is None else c.to(device_of(generator))
     images = generator(latents, c, psi=psi, noise=noise)
     if not bool(torch.isfinite(images).all()):
-        raise InputError(
+        raise NotFiniteError(
             "the network draws images with NaN or infinite pixels: its training has diverged; "
             "take an earlier snapshot"
         )
@@ -77,11 +93,13 @@ def draw_images(
     seed: int = 0,
     psi: float = 1.0,
     noise: Literal["random", "const"] = "random",
+    *,
+    labels: Tensor | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[Tensor]:
-    """Draw images batch by batch, classes uniformly.
+    """Draw images batch by batch; torch's random state is left as it was.
 
-    Latents and classes do not depend on the batch size; layer noise ("random") comes from torch's
-    global state, which the caller seeds.
+    Latents and classes do not depend on the batch size; random layer noise does.
 
     Args:
         generator: in evaluation mode.
@@ -90,17 +108,29 @@ def draw_images(
         seed: 0 to 2**32 - 1.
         psi: truncation; 1 is none.
         noise: "random" draws layer noise, "const" takes the stored one.
+        labels: (M,) int64, classes to draw from, each as often as it stands here; None:
+            uniformly from all K.
+        share: (r, n): draw the batches r, r + n, r + 2n, ... only.
 
     Yields:
-        uint8 (n, C, R, R) on the generator's device.
+        uint8 (n, C, H, W) on the generator's device.
+
+    Raises:
+        NotFiniteError: the network gives numbers that are not finite.
     """
     latents = np.random.RandomState(seed)
-    labels = np.random.RandomState([seed, _CLASS_STREAM])
-    for start in range(0, samples, batch):
+    classes, noises = (np.random.RandomState([seed, s]) for s in (_CLASS_STREAM, _NOISE_STREAM))
+    pool = torch.arange(max(generator.config.c_dim, 1)) if labels is None else labels.cpu()
+    device = device_of(generator)
+    for i, start in enumerate(range(0, samples, batch)):
         n = min(batch, samples - start)
         z = torch.from_numpy(latents.randn(n, generator.config.z_dim)).float()
-        classes = torch.from_numpy(labels.randint(max(generator.config.c_dim, 1), size=n))
-        yield draw(generator, z, classes.long(), psi, noise)
+        c = pool[torch.from_numpy(classes.randint(len(pool), size=n))]
+        noise_seed = int(noises.randint(2**31))
+        if i % share[1] == share[0]:
+            with seeded(noise_seed, device):
+                images = draw(generator, z, c, psi, noise)
+            yield images
 
 
 def generator_distance(
@@ -129,6 +159,6 @@ def generator_distance(
     Raises:
         InputError: fewer than two images, or images that are not finite.
     """
-    with evaluating(generator), seeded(seed, device_of(generator)):
+    with evaluating(generator):
         fakes = extract(draw_images(generator, samples, batch, seed), network)
     return distance_of_moments(fakes.moments, reference)

@@ -7,12 +7,26 @@ from typing import Any
 
 import torch
 
-from stylegen.devices import choose_device, seeded
+from stylegen.devices import choose_device
 from stylegen.errors import InputError
-from stylegen.metrics.config import EvaluateConfig, wanted_metrics
+from stylegen.metrics.config import (
+    EvaluateConfig,
+    compares,
+    kernel_name,
+    least_images,
+    metric_key,
+    wanted_metrics,
+)
 from stylegen.metrics.demo import open_network
 from stylegen.metrics.extraction import Extracted, extract
 from stylegen.metrics.frechet import distance_of_moments
+from stylegen.metrics.kernel import (
+    SUBSET_SEED,
+    SUBSET_SIZE,
+    SUBSETS,
+    subset_distance,
+    subset_size,
+)
 from stylegen.metrics.report import Metric, Report, environment, now
 from stylegen.metrics.score import SHUFFLE_SEED, inception_score
 from stylegen.metrics.sides import ImagesSide, Side, SnapshotSide, open_sides
@@ -41,18 +55,17 @@ class _Clock:
 def _extract(
     side: Side,
     network: FeatureNetwork,
-    config: EvaluateConfig,
-    device: torch.device,
-    keep_logits: bool,
+    wanted: tuple[str, ...],
+    is_judged: bool,
     report: Callable[[int, int], None],
 ) -> Extracted:
-    with seeded(config.seed, device):
-        return extract(
-            side.batches(),
-            network,
-            keep_logits=keep_logits,
-            progress=lambda done: report(done, side.count),
-        )
+    return extract(
+        side.batches(),
+        network,
+        keep_logits=is_judged and "is" in wanted,
+        keep_features="kid" in wanted,
+        progress=lambda done: report(done, side.count),
+    )
 
 
 def _frechet(network: FeatureNetwork, a: Extracted, against: Extracted) -> Metric:
@@ -62,6 +75,22 @@ def _frechet(network: FeatureNetwork, a: Extracted, against: Extracted) -> Metri
         unit="squared distance in feature space",
         better="lower",
         images={"a": a.count, "against": against.count},
+    )
+
+
+def _kernel(network: FeatureNetwork, a: Extracted, against: Extracted) -> Metric:
+    if a.features is None or against.features is None:
+        raise InputError(f"no images on a side to take {kernel_name(network.name)} on")
+    device = a.moments.total.device
+    distance = subset_distance(a.features, against.features, device=device)
+    return Metric(
+        name=kernel_name(network.name),
+        value=distance.mean,
+        unit="squared distance in the kernel's space; a little below 0 is 0",
+        better="lower",
+        images={"a": a.count, "against": against.count},
+        std=distance.std,
+        std_over=f"{SUBSETS} subsets of {subset_size(a.count, against.count):,}",
     )
 
 
@@ -87,16 +116,19 @@ def _measure(
     against: Extracted | None,
     splits: int,
 ) -> dict[str, Metric]:
-    known = network.name == "inception"
     metrics = {}
-    if "fid" in wanted and against is not None:
-        metrics["fid" if known else f"fd_{network.name}"] = _frechet(network, a, against)
-    if "is" in wanted:
-        metrics["is" if known else f"is_{network.name}"] = _score(network, a, splits)
+    for metric in wanted:
+        key = metric_key(metric, network.name)
+        if metric == "is":
+            metrics[key] = _score(network, a, splits)
+        elif against is not None:
+            metrics[key] = (_frechet if metric == "fid" else _kernel)(network, a, against)
     return metrics
 
 
-def _protocol(config: EvaluateConfig, sides: dict[str, Side]) -> dict[str, Any]:
+def _protocol(
+    config: EvaluateConfig, sides: dict[str, Side], wanted: tuple[str, ...]
+) -> dict[str, Any]:
     drawing = {
         "psi": config.psi,
         "noise": config.noise,
@@ -104,6 +136,12 @@ def _protocol(config: EvaluateConfig, sides: dict[str, Side]) -> dict[str, Any]:
         "quantisation": "uint8, x * 127.5 + 128 truncated",
     }
     reading = {"resize_filter": config.filter, "background": config.background, "mirrored": False}
+    kernel = {
+        "kernel": "(x . y / D + 1)^3, unbiased",
+        "kernel_subsets": SUBSETS,
+        "kernel_subset_size_at_most": SUBSET_SIZE,
+        "kernel_subset_seed": SUBSET_SEED,
+    }
     kinds = {type(side) for side in sides.values()}
     return {
         "seed": config.seed,
@@ -111,6 +149,7 @@ def _protocol(config: EvaluateConfig, sides: dict[str, Side]) -> dict[str, Any]:
         **(drawing if SnapshotSide in kinds else {}),
         **(reading if ImagesSide in kinds else {}),
         "covariance_divisor": "N - 1",
+        **(kernel if "kid" in wanted else {}),
         "arithmetic": "features float32, moments and distances float64",
         "tf32": False,
         "inception_score_splits": config.splits,
@@ -141,6 +180,12 @@ def _notes(
         if isinstance(side, ImagesSide) and side.images.skipped:
             left_out = len(side.images.skipped)
             notes.append(f"Side {name}: {left_out:,} unreadable files were left out.")
+    if "kid" in wanted and min(counts.values()) < 2 * SUBSET_SIZE:
+        size = subset_size(*counts.values())
+        notes.append(
+            f"{kernel_name(network.name)} is taken on {SUBSETS} subsets of {size:,}, which share "
+            f"most of a side's {min(counts.values()):,} images: its ± is much too small."
+        )
     if "is" in wanted and counts["a"] < _USUAL_IMAGES:
         notes.append(
             f"{score_name(network.name)} of {counts['a']:,} images is biased downwards; "
@@ -152,7 +197,7 @@ def _notes(
 def _open(config: EvaluateConfig, device: torch.device, wanted: tuple[str, ...]) -> dict[str, Side]:
     """Open both sides and check that they have as many images as the metrics need."""
     a, against = open_sides(config, device)
-    least_of_a = max(2, config.splits) if "is" in wanted else 2
+    least_of_a = least_images(wanted, config.splits)
     for path, side, least in ((config.a, a, least_of_a), (config.against, against, 2)):
         if side.count < least:
             raise InputError(
@@ -180,17 +225,16 @@ def _report(
         network = open_network(config.features, config.weights, device, fitting)
     found = {}
     for name, path in (("a", config.a), ("against", config.against)):
-        if name == "against" and "fid" not in wanted:
+        if name == "against" and not compares(wanted):
             continue
-        logits = name == "a" and "is" in wanted
         with clock.stage(f"extract {name}"):
-            found[name] = _extract(sides[name], network, config, device, logits, stage(path))
+            found[name] = _extract(sides[name], network, wanted, name == "a", stage(path))
     with clock.stage("measure"):
         metrics = _measure(wanted, network, found["a"], found.get("against"), config.splits)
     counts = {k: found[k].count if k in found else side.count for k, side in sides.items()}
     return Report(
         metrics=metrics,
-        protocol=_protocol(config, sides),
+        protocol=_protocol(config, sides, wanted),
         features=_features(network),
         sides={k: {**side.facts(), "images": counts[k]} for k, side in sides.items()},
         notes=_notes(network, counts, sides, wanted),

@@ -24,10 +24,12 @@ class Extracted:
     Attributes:
         moments: of the features.
         logits: (N, K) float32 on the CPU, when they were asked for.
+        features: (N, D) float32 on the CPU, when they were asked for.
     """
 
     moments: Moments
     logits: Tensor | None = None
+    features: Tensor | None = None
 
     @property
     def count(self) -> int:
@@ -48,6 +50,7 @@ def extract(
     network: FeatureNetwork,
     *,
     keep_logits: bool = False,
+    keep_features: bool = False,
     progress: Progress | None = None,
 ) -> Extracted:
     """Compute the features of all images, once.
@@ -56,6 +59,7 @@ def extract(
         batches: uint8 (n, C, H, W) each, C 1 or 3, on any device.
         network: the feature network; batches are sent to its device.
         keep_logits: keep class logits too.
+        keep_features: keep the features too.
         progress: called after each batch with the number of images seen so far.
 
     Raises:
@@ -63,12 +67,18 @@ def extract(
     """
     device = next(network.parameters()).device
     moments = Moments.empty(network.dim, device)
-    kept = []
+    logits_kept, features_kept = list[Tensor](), list[Tensor]()
     for images in batches:
         pool, logits = network(images.to(device))
         moments.update(pool)
         if keep_logits:
-            kept.append(_require_logits(logits, network))
+            logits_kept.append(_require_logits(logits, network))
+        if keep_features:
+            features_kept.append(pool.float().cpu())
         if progress is not None:
             progress(moments.count)
-    return Extracted(moments=moments, logits=torch.cat(kept) if kept else None)
+    return Extracted(
+        moments=moments,
+        logits=torch.cat(logits_kept) if logits_kept else None,
+        features=torch.cat(features_kept) if features_kept else None,
+    )

@@ -89,7 +89,7 @@ class SnapshotSide:
         self.count = config.samples
 
     def batches(self) -> Iterator[Tensor]:
-        """Draw the samples; the caller seeds the layer noise."""
+        """Draw the samples."""
         config = self.config
         return draw_images(
             self.generator, self.count, config.batch, config.seed, config.psi, config.noise
@@ -126,6 +126,40 @@ class SnapshotSide:
         }
 
 
+def chosen_names(names: tuple[str, ...], most: int | None, seed: int) -> tuple[str, ...]:
+    """Return at most so many of a set's names, chosen by a seed, in their order."""
+    if most is None or most >= len(names):
+        return names
+    order = np.random.RandomState(seed).permutation(len(names))[:most]
+    return tuple(names[i] for i in sorted(order))
+
+
+def _decoded(images: ImageSet, names: tuple[str, ...]) -> list[Tensor]:
+    decoded = []
+    for name in names:
+        try:
+            decoded.append(images.decode(name))
+        except ImageReadError as error:
+            images.skip(name, str(error))
+    return decoded
+
+
+def decoded_batches(images: ImageSet, names: tuple[str, ...], size: int) -> Iterator[Tensor]:
+    """Decode files in threads, in order; broken ones are left out and noted in the set.
+
+    Yields:
+        uint8 (n, C, H, W), n of ``size`` but for the last.
+    """
+    waiting: list[Tensor] = []
+    for chunk in in_chunks(lambda r: _decoded(images, names[r.start : r.stop]), len(names)):
+        waiting += chunk
+        while len(waiting) >= size:
+            yield torch.stack(waiting[:size])
+            waiting = waiting[size:]
+    if waiting:
+        yield torch.stack(waiting)
+
+
 class ImagesSide:
     """Images of a folder or zip, at most so many of them."""
 
@@ -134,37 +168,13 @@ class ImagesSide:
         self.config = config
         self.size = images.width, images.height
         self.channels = images.channels
-        self.names = self._chosen(images.names)
+        self.names = chosen_names(images.names, config.max_images, config.seed)
         self.count = len(self.names)
         self.available = len(images.names)
 
-    def _chosen(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        most = self.config.max_images
-        if most is None or most >= len(names):
-            return names
-        order = np.random.RandomState(self.config.seed).permutation(len(names))[:most]
-        return tuple(names[i] for i in sorted(order))
-
-    def _decoded(self, names: tuple[str, ...]) -> list[Tensor]:
-        decoded = []
-        for name in names:
-            try:
-                decoded.append(self.images.decode(name))
-            except ImageReadError as error:
-                self.images.skip(name, str(error))
-        return decoded
-
     def batches(self) -> Iterator[Tensor]:
         """Decode the images in threads, in order; broken ones are left out and noted."""
-        waiting: list[Tensor] = []
-        size = self.config.batch
-        for chunk in in_chunks(lambda r: self._decoded(self.names[r.start : r.stop]), self.count):
-            waiting += chunk
-            while len(waiting) >= size:
-                yield torch.stack(waiting[:size])
-                waiting = waiting[size:]
-        if waiting:
-            yield torch.stack(waiting)
+        return decoded_batches(self.images, self.names, self.config.batch)
 
     def shown(self) -> Shown:
         """Return images evenly spaced through those not known to be broken."""
@@ -225,8 +235,9 @@ def _open_snapshots(
     for path, side in sides.items():
         if config.resolution is not None and size_of(config.resolution) != side.size:
             raise InputError(
-                f"{path} draws {size_text(*side.size)} px, not {config.resolution}: leave out "
-                "--resolution, and the other side is read at the snapshot's size"
+                f"{path} draws {size_text(*side.size)} px, not "
+                f"{size_text(*size_of(config.resolution))}: leave out --resolution, and the other "
+                "side is read at the snapshot's size"
             )
         if side.channels not in (1, 3):
             raise InputError(

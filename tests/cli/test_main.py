@@ -82,7 +82,7 @@ BAD = {
     "train --data {f}/nothing --out {f}/r": "nothing",
     "train --data {d} --out {f}/text.txt": "is a file",
     "train --data {d} --out /proc/stylegen": "/proc/stylegen",
-    "train --data {d} --out {f}/r --resolution 100": "power of two",
+    "train --data {d} --out {f}/r --resolution 100": "nearest sizes",
     "train --data {d} --out {f}/r --batch 0": "batch",
     "train --data {d} --out {f}/r --gamma -1": "r1_gamma",
     "train --data {d} --out {f}/r --lr nan": "generator_lr",

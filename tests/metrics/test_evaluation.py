@@ -14,7 +14,7 @@ from stylegen.checkpoints import SnapshotInfo, save_snapshot
 from stylegen.errors import InputError
 from stylegen.images import to_uint8
 from stylegen.latents import seeds_to_z
-from stylegen.metrics import EvaluateConfig, Moments, draw_images, evaluate, extract
+from stylegen.metrics import EvaluateConfig, Moments, evaluate, extract
 from stylegen.metrics import evaluation as evaluation_module
 from stylegen.metrics.demo import demo_weights, face_factors
 from stylegen.metrics.drawing import generator_distance
@@ -94,6 +94,32 @@ def test_two_folders_by_hand(tmp_path: Path) -> None:
     assert any("Rank deficient: side a has 31 images for 128 features" in n for n in report.notes)
 
 
+def test_a_kernel_distance_by_hand(tmp_path: Path) -> None:
+    a, b = save_folder(tmp_path / "a", 31), save_folder(tmp_path / "b", 27, seed=1)
+    report = evaluate(configure(a, b, batch=8, metrics=("kid",)))
+    x, y = (pixels_of(f).flatten(1)[:, :128].double() / 255 for f in (a, b))
+    stream = np.random.RandomState(2020)
+    values = []
+    for _ in range(100):
+        s, t = (z[stream.choice(len(z), 27, replace=False)] for z in (x, y))
+        xx, yy, xy = ((p @ q.T / 128 + 1) ** 3 for p, q in ((s, s), (t, t), (s, t)))
+        within = sum(float(m.sum() - m.diagonal().sum()) for m in (xx, yy)) / (27 * 26)
+        values.append(within - 2 * float(xy.mean()))
+    (key, metric), *others = report.metrics.items()
+    assert (key, metric.name, others) == ("kid_demo", "KID (demo)", [])
+    assert metric.value == pytest.approx(np.mean(values), rel=1e-5)
+    assert metric.std == pytest.approx(np.std(values), rel=1e-4)
+    assert (metric.images, metric.std_over) == ({"a": 31, "against": 27}, "100 subsets of 27")
+    assert any("± is much too small" in note for note in report.notes)
+    assert report.protocol["kernel_subset_seed"] == 2020
+
+
+def test_headlines_stand_in_the_order_asked_for(tmp_path: Path) -> None:
+    a, b = save_folder(tmp_path / "a", 31), save_folder(tmp_path / "b", 27, seed=1)
+    report = evaluate(configure(a, b, splits=3, metrics=("kid", "is", "fid")))
+    assert list(report.metrics) == ["kid_demo", "is_demo", "fd_demo"]
+
+
 def test_a_score_alone_reads_its_own_side_only(tmp_path: Path) -> None:
     a, b = save_folder(tmp_path / "a", 31), save_folder(tmp_path / "b", 27, seed=1)
     both = evaluate(configure(a, b, splits=3))
@@ -157,26 +183,6 @@ def test_the_same_seed_gives_the_same_number_with_random_noise(tmp_path: Path) -
     assert other != first
 
 
-def test_classes_are_drawn_uniformly() -> None:
-    """A generator that paints its class: the counts of 3,000 draws are as even as chance."""
-
-    class Painter(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.config = make_generator(c_dim=3).config
-            self.unused = torch.nn.Parameter(torch.zeros(1))
-
-        def forward(self, z: Tensor, c: Tensor, **_: object) -> Tensor:
-            assert torch.equal(c.sum(1), torch.ones(len(z)))
-            return c.argmax(1).float()[:, None, None, None].expand(-1, 3, 8, 8) / 2 - 0.5
-
-    painter: Any = Painter()
-    drawn = torch.cat(list(draw_images(painter, 3000, batch=700)))[:, 0, 0, 0]
-    counts = torch.unique(drawn, return_counts=True)[1]
-    assert len(counts) == 3
-    assert (counts - 1000).abs().max() < 5 * (3000 * 2 / 9) ** 0.5
-
-
 def test_max_images_takes_a_fixed_choice(tmp_path: Path) -> None:
     a, b = save_folder(tmp_path / "a", 40), save_folder(tmp_path / "b", 30, seed=1)
     config = configure(a, b, max_images=12, splits=2)
@@ -216,8 +222,9 @@ def test_refusals(tmp_path: Path) -> None:
         (configure(clear, a), "draws 4 channels"),
         (configure(tmp_path / "x.safetensors", a), "x.safetensors"),
         (configure(tmp_path / "none", a), "none"),
-        (configure(a, a, metrics=("fid", "kid")), "'kid'; known: fid, is"),
-        (configure(a, a, metrics=()), "known: fid, is"),
+        (configure(a, a, metrics=("fid", "ppl")), "'ppl'; known: fid, kid, is"),
+        (configure(a, a, metrics=()), "known: fid, kid, is"),
+        (configure(a, a, resolution=0), "1 to 8192 pixels, not 0"),
         (dataclasses.replace(configure(a, a), features="vgg"), "'vgg'; known: inception"),
         (
             dataclasses.replace(configure(a, a), features="squeezenet", metrics=("is",)),

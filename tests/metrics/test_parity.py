@@ -1,4 +1,4 @@
-"""FID and Inception Score of two folders equal torch-fidelity's, with one set of weights.
+"""FID, KID and Inception Score of two folders equal torch-fidelity's, with one set of weights.
 
 Inception is initialised anew with a larger scale: as it comes, its features barely vary, and a
 comparison would assert nothing.
@@ -83,17 +83,22 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
 def test_two_folders_score_as_torch_fidelity_says(material: Path) -> None:
     a, b, weights = (str(material / name) for name in ("a", "b", "weights.pth"))
-    config = EvaluateConfig(a=a, against=b, weights=weights, batch=8, device="cpu")
+    config = EvaluateConfig(
+        a=a, against=b, metrics=("fid", "kid", "is"), weights=weights, batch=8, device="cpu"
+    )
     metrics = evaluate(config).metrics
     expected = torch_fidelity.calculate_metrics(
-        input1=a, input2=b, cuda=False, isc=True, fid=True, cache=False, batch_size=8,
-        verbose=False, feature_extractor_weights_path=weights,
+        input1=a, input2=b, cuda=False, isc=True, fid=True, kid=True, kid_subset_size=11,
+        cache=False, batch_size=8, verbose=False, feature_extractor_weights_path=weights,
     )  # fmt: skip
     assert expected["inception_score_mean"] > 1.05
     assert expected["frechet_inception_distance"] > 1
     fid, score = metrics["fid"], metrics["is"]
     assert fid.name == "FID"
     assert fid.value == pytest.approx(expected["frechet_inception_distance"], rel=1e-6)
+    assert metrics["kid"].name == "KID"
+    for value, key in ((metrics["kid"].value, "mean"), (metrics["kid"].std, "std")):
+        assert value == pytest.approx(expected[f"kernel_inception_distance_{key}"], rel=1e-4)
     assert score.value == pytest.approx(expected["inception_score_mean"], rel=1e-6)
     assert score.std == pytest.approx(expected["inception_score_std"], rel=1e-6)
 

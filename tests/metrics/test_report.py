@@ -131,7 +131,8 @@ def test_bad_commands_give_one_sentence_and_code_2(tmp_path: Path) -> None:
     base: list[object] = ["none", "--against", "none", "--out", tmp_path / "out"]
     cases: list[tuple[list[object], str]] = [
         (base, "none"),
-        ([*base, "--metrics", "fid,kid"], "known: fid, is"),
+        ([*base, "--metrics", "fid,ppl"], "known: fid, kid, is"),
+        ([*base, "--resolution", "96by64"], "such as 96x64"),
         ([*base, "--features", "vgg"], "known: inception"),
         ([*base, "--features", "squeezenet", "--metrics", "is"], "gives none"),
         ([*base, "--features", "demo", "--inception-weights", "x"], "--features-weights"),
