@@ -62,7 +62,7 @@ class Choices:
             resolution.
         transfer: weights to begin from.
         max_minutes, tick_kimg, snapshot_kimg, snapshot_minutes, keep_snapshots, disk_quota_gb,
-            batch_per_device, class_balanced, metrics, metric_ticks, seed, device, precision,
+            batch_per_device, class_balanced, metrics, metric_*, seed, device, precision,
             num_low_precision_res: as in :class:`LoopConfig`.
     """
 
@@ -96,6 +96,10 @@ class Choices:
     class_balanced: bool = False
     metrics: tuple[str, ...] = ()
     metric_ticks: int = LoopConfig.metric_ticks
+    metric_images: int = LoopConfig.metric_images
+    metric_max_reals: int | None = None
+    metric_features: str = LoopConfig.metric_features
+    metric_weights: str | None = None
     seed: int = LoopConfig.seed
     device: str = LoopConfig.device
     precision: Precision = LoopConfig.precision

@@ -119,6 +119,10 @@ class LoopConfig:
         class_balanced: draw real images from each class equally often.
         metrics: names of the metrics to take of the average generator while it trains.
         metric_ticks: take them every so many ticks.
+        metric_images: images drawn for them.
+        metric_max_reals: real images for them, at most; None: all.
+        metric_features: network whose features they compare.
+        metric_weights: its weights file; None: where it is looked for.
         device: "auto" takes a GPU if there is one, else the CPU.
         precision: "auto" takes bfloat16 where the device computes in it, else float32.
         num_low_precision_res: how many of the top resolutions that concerns; 0: none.
@@ -137,6 +141,10 @@ class LoopConfig:
     class_balanced: bool = False
     metrics: tuple[str, ...] = ()
     metric_ticks: int = 25
+    metric_images: int = 10000
+    metric_max_reals: int | None = None
+    metric_features: str = "inception"
+    metric_weights: str | None = None
     device: str = "auto"
     precision: Precision = "auto"
     num_low_precision_res: int = NUM_LOW_PRECISION_RES
@@ -147,7 +155,7 @@ class LoopConfig:
         _check_range(self, 0, 2**32 - 1, "seed")
         _check_range(self, 0, 100, "num_low_precision_res")
         _check_range(self, 0, 1e9, "keep_snapshots")
-        _check_count(self, "batch", "metric_ticks")
+        _check_count(self, "batch", "metric_ticks", "metric_images")
         for name in ("max_minutes", "snapshot_minutes", "disk_quota_gb"):
             if getattr(self, name) is not None:
                 _check_range(self, 0, 1e9, name)

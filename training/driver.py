@@ -14,6 +14,7 @@ from typing import Any, Literal
 from stylegen.devices import seeded
 from stylegen.errors import InputError
 from stylegen.networks import Generator
+from stylegen.training.config import RunConfig
 from stylegen.training.folder import RunFolder
 from stylegen.training.interrupts import stop_requests
 from stylegen.training.keeping import Keeper
@@ -22,9 +23,11 @@ from stylegen.training.run import Run
 from stylegen.training.state import Saved, read_saved
 from stylegen.training.statistics import StatisticsWriter
 from stylegen.training.telling import Teller
+from stylegen.training.world import World
 
 Reason = Literal["finished", "interrupted", "out of time"]
-Metric = Callable[[Generator], dict[str, float]]
+Metric = Callable[[Generator, World], dict[str, float]]
+MakeMetric = Callable[[RunConfig], Metric | None]
 _ROLLBACKS = 3
 _CHECK_EVERY = 16  # steps between two looks at a GPU's numbers
 _SEED_STEP = 1_000_003  # between the seeds of two attempts
@@ -136,7 +139,7 @@ class Driver:
             return {}
         begin = time.perf_counter()
         with seeded(0, self.run.world.device):
-            measured = self.metric(self.run.trainer.average_generator)
+            measured = self.metric(self.run.trainer.average_generator, self.run.world)
         self.teller.leave_out(time.perf_counter() - begin)
         return measured
 
@@ -227,28 +230,17 @@ class Driver:
 
     def _finish(self) -> None:
         """Write what is not yet written."""
-        run = self.run
+        run, measured = self.run, dict[str, float]()
         if run.trainer.images_shown > self.teller.last_images:
             self.ticks += 1
-            self.teller.tell()
+            measured = self._measure()
+            self.teller.tell(measured)
         if self.keeper is not None and (
             run.trainer.images_shown > self.keeper.last_images or self.keeper.newest is None
         ):
-            self._save()
+            self._save(next(iter(measured.items()), None))
         if self.writer is not None:
             self.writer.close()
-
-    def _profile(self, steps: int) -> None:
-        """Profile the first process's next steps; the others take them with it."""
-
-        def step() -> None:
-            self.teller.add(self.run.step())
-
-        if steps and self.run.world.is_first:
-            profile_steps(step, steps, self.folder.path)
-        elif steps:
-            for _ in range(WARM_UP + steps):
-                step()
 
     def _profile(self, steps: int) -> None:
         """Take some steps, and write which operators they spend their time in."""

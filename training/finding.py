@@ -1,4 +1,5 @@
 """Which run a user means: a folder, one of its snapshots, or the last one begun like this."""
+
 import dataclasses
 from pathlib import Path
 

@@ -14,7 +14,7 @@ from stylegen.data.threads import Progress
 from stylegen.devices import choose_precision, full_float32
 from stylegen.errors import InputError
 from stylegen.training.config import RunConfig
-from stylegen.training.driver import Driver, Metric, Outcome, Report, Status
+from stylegen.training.driver import Driver, MakeMetric, Metric, Outcome, Report, Status
 from stylegen.training.finding import run_folder
 from stylegen.training.folder import RunFolder, new_run_folder
 from stylegen.training.run import Run, schedule_of
@@ -27,10 +27,11 @@ CHANGEABLE = frozenset(
     (
         "kimg", "tick_kimg", "snapshot_kimg", "snapshot_minutes", "keep_snapshots",
         "disk_quota_gb", "max_minutes", "device", "precision", "num_low_precision_res",
-        "batch_per_device", "metrics", "metric_ticks",
+        "batch_per_device", "metrics", "metric_ticks", "metric_images",
+        "metric_max_reals", "metric_features", "metric_weights",
     )
 )  # fmt: skip
-__all__ = ["CHANGEABLE", "Metric", "Outcome", "Report", "Status", "resume", "train"]
+__all__ = ["CHANGEABLE", "MakeMetric", "Metric", "Outcome", "Report", "Status", "resume", "train"]
 
 
 def _check_images(config: RunConfig, size: tuple[int, int]) -> None:
@@ -47,7 +48,7 @@ def train(
     out: str | Path,
     report: Report | None = None,
     progress: Progress | None = None,
-    metric: Metric | None = None,
+    make_metric: MakeMetric | None = None,
     profile: int = 0,
 ) -> Outcome:
     """Begin a run and train it to its end.
@@ -57,7 +58,7 @@ def train(
         out: the folder of all runs; the run gets the next free number in it.
         report: told after each step.
         progress: told (files decoded, files in all) while the images are read.
-        metric: measures the averaged generator for ``config.loop.metrics``.
+        make_metric: makes what measures the averaged generator, for ``config.loop.metrics``.
         profile: profile so many of the first steps into the run's folder.
 
     Returns:
@@ -73,6 +74,7 @@ def train(
         _check_images(config, (images.height, images.width))
         choose_precision(config.loop.precision, world.device)
         schedule_of(config, world)
+        metric = None if make_metric is None else make_metric(config)
         run = Run(config, images, world, None, progress)
         folder = RunFolder(world.first_says(str(_new_folder(config, out, world))))
         driver = Driver(run, folder, None, metric)
@@ -92,7 +94,7 @@ def resume(
     path: str | Path,
     report: Report | None = None,
     progress: Progress | None = None,
-    metric: Metric | None = None,
+    make_metric: MakeMetric | None = None,
     profile: int = 0,
     **changes: Any,
 ) -> Outcome:
@@ -102,7 +104,7 @@ def resume(
         path: the run's folder, or its newest snapshot.
         report: told after each step.
         progress: told (files decoded, files in all) while the images are read.
-        metric: measures the averaged generator for the run's metrics.
+        make_metric: makes what measures the averaged generator, for the run's metrics.
         profile: profile so many of the first steps into the run's folder.
         changes: what may differ from now on: see ``CHANGEABLE``.
 
@@ -122,6 +124,7 @@ def resume(
         saved = read_saved(folder.state)
         images = open_images(config.data)
         _check_images(config, (images.height, images.width))
+        metric = None if make_metric is None else make_metric(config)
         run = Run(config, images, world, saved, progress)
         if saved.header["data_digest"] != images.digest:
             _log.warning("the images have changed since this run began")

@@ -25,6 +25,21 @@ _log = logging.getLogger(__name__)
 _PATIENCE = timedelta(minutes=10)  # with a silent process
 
 
+@contextmanager
+def _together() -> Iterator[None]:
+    """Say in words that an exchange failed: gloo and NCCL speak of sockets."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConnectionError(
+            "another process of the run has died or fallen silent; what it said last tells why. "
+            f"The run can go on from its last save with --resume ({reason})"
+        ) from error
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
     """Who this process is among those of the run.
@@ -54,23 +69,33 @@ class World:
         return self.rank == 0
 
     def mean_(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its mean over all processes, in one exchange."""
+        """Replace each tensor by its mean over all processes, in one exchange.
+
+        Raises:
+            ConnectionError: another process has died or fallen silent.
+        """
         if self.size == 1 or not tensors:
             return
         flat = torch.cat([t.detach().reshape(-1) for t in tensors])
-        dist.all_reduce(flat)
+        with _together():
+            dist.all_reduce(flat)
         flat /= self.size
         parts = torch.split(flat, [t.numel() for t in tensors])
         for t, part in zip(tensors, parts, strict=True):
             t.detach().copy_(part.view(t.shape))
 
     def most(self, value: float) -> float:
-        """Return the largest of all processes' numbers; waits for all."""
+        """Return the largest of all processes' numbers; waits for all.
+
+        Raises:
+            ConnectionError: another process has died or fallen silent.
+        """
         if self.size == 1:
             return value
         told = torch.tensor(float(value), device=self.device)
-        dist.all_reduce(told, dist.ReduceOp.MAX)
-        return float(told.item())
+        with _together():
+            dist.all_reduce(told, dist.ReduceOp.MAX)
+            return float(told.item())
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process; waits for all."""
@@ -81,7 +106,8 @@ class World:
         if self.size == 1:
             return value
         box = [value]
-        dist.broadcast_object_list(box, src=0, device=self.device)
+        with _together():
+            dist.broadcast_object_list(box, src=0, device=self.device)
         return box[0]
 
 

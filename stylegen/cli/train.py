@@ -37,12 +37,26 @@ def _flags(names: list[str]) -> str:
     return ", ".join("--" + name.replace("_", "-") for name in names)
 
 
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
 def _whole_number(text: str | None, name: str) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or int(text) < 1:
         raise InputError(f"{name} is {text!r}; wanted a number of at least 1, or auto")
     return int(text)
+
+
+def _loop_numbers(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with those of the loop as its configuration has them."""
+    read: dict[str, Any] = {
+        "batch_per_device": lambda text: _whole_number(text, "--batch-per-device"),
+        "snapshot_minutes": lambda minutes: minutes or None,
+        "metrics": _names,
+    }
+    return {k: read[k](v) if k in read else v for k, v in options.items()}
 
 
 def _resume(given: set[str], path: str, options: dict[str, Any], known: bool = False) -> None:
@@ -53,14 +67,9 @@ def _resume(given: set[str], path: str, options: dict[str, Any], known: bool = F
     fixed = sorted(given - CHANGEABLE - {"resume", "profile"})
     if fixed and not known:
         raise InputError(f"{_flags(fixed)} cannot change when a run is resumed; leave it out")
-    changes = {name: options[name] for name in given & CHANGEABLE}
-    if "batch_per_device" in changes:
-        text = changes["batch_per_device"]
-        changes["batch_per_device"] = _whole_number(text, "--batch-per-device")
-    if "snapshot_minutes" in changes:
-        changes["snapshot_minutes"] = changes["snapshot_minutes"] or None
+    changes = _loop_numbers({name: options[name] for name in given & CHANGEABLE})
     with bar("reading", "img") as progress, training_bar() as report:
-        outcome = resume(path, report, progress, profile=options["profile"], **changes)
+        outcome = resume(path, report, progress, _metric, options["profile"], **changes)
     echo_outcome(outcome)
 
 
@@ -115,13 +124,12 @@ def _plan(data: str, options: dict[str, Any]) -> RunConfig:
     options["augment"] = _augment(options, options["transfer"] is not None)
     nominal, _ = shape_for(images.height, images.width)
     options["schedule"] = _schedule(options["schedule"], nominal)
-    options["snapshot_minutes"] = options["snapshot_minutes"] or None
     return plan_run(
         config,
         (images.height, images.width),
         images.num_classes,
         name or images.name,
-        Choices(**options),
+        Choices(**_loop_numbers(options)),
         devices=_devices(),
     )
 
@@ -148,10 +156,7 @@ def _with_changes(config: RunConfig, given: set[str], options: dict[str, Any]) -
 
     if other := sorted(given - _WITH_CONFIG - CHANGEABLE):
         raise InputError(f"{_flags(other)} cannot be given with --config; edit the file instead")
-    changes = {k: options[k] for k in given & (CHANGEABLE | {"seed"})}
-    if "batch_per_device" in changes:
-        text = changes["batch_per_device"]
-        changes["batch_per_device"] = _whole_number(text, "--batch-per-device")
+    changes = _loop_numbers({k: options[k] for k in given & (CHANGEABLE | {"seed"})})
     return replace(config, loop=replace(config.loop, **changes))
 
 
@@ -187,6 +192,25 @@ def _rehearse(config: RunConfig) -> None:
     )
 
 
+def _metric(config: RunConfig) -> Any:
+    """Return what takes the run's metrics; None: it wants none."""
+    from stylegen.metrics import TrainingMetricConfig, metric_for_training
+
+    loop = config.loop
+    if not loop.metrics:
+        return None
+    return metric_for_training(
+        TrainingMetricConfig(
+            data=config.data,
+            metrics=loop.metrics,
+            samples=loop.metric_images,
+            max_images=loop.metric_max_reals,
+            features=loop.metric_features,
+            weights=loop.metric_weights,
+        )
+    )
+
+
 def _begin(config: RunConfig, out: Path, profile: int) -> None:
     from stylegen.training import train
 
@@ -196,7 +220,7 @@ def _begin(config: RunConfig, out: Path, profile: int) -> None:
             f"learning rate {config.optimizer.generator_lr:g}"
         )
     with bar("reading", "img") as progress, training_bar() as report:
-        outcome = train(config, out, report, progress, profile=profile)
+        outcome = train(config, out, report, progress, _metric, profile)
     echo_outcome(outcome)
 
 
@@ -214,6 +238,7 @@ def _latest(out: Path, config: RunConfig) -> Path | None:
 @groups.preset_options
 @groups.schedule_options
 @groups.saving_options
+@groups.metric_options
 @groups.device_options
 @click.pass_context
 def train(
@@ -245,8 +270,7 @@ def train(
         changes = dict(options)
         changes.pop("profile")
         is_auto = changes["batch_per_device"] == "auto"
-        text = None if is_auto else changes["batch_per_device"]
-        changes["batch_per_device"] = _whole_number(text, "--batch-per-device")
+        changes["batch_per_device"] = None if is_auto else changes["batch_per_device"]
         run = _plan(data, changes)
         run = _fit(run) if is_auto else run
     if dry_run:

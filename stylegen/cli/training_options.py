@@ -219,6 +219,29 @@ saving_options = _together(
     ),
 )
 
+metric_options = _together(
+    click.option(
+        "--metrics", help="Take these while training, such as fid,kid; the first picks the best."
+    ),
+    _number("--metric-ticks", "Every so many ticks.", int, Choices.metric_ticks),
+    _number("--metric-images", "Images drawn for them.", int, Choices.metric_images),
+    _number("--metric-max-reals", "Real images for them, at most.  [default: all]", int),
+    click.option(
+        "--metric-features",
+        type=click.Choice(["inception", "squeezenet", "demo"]),
+        default=Choices.metric_features,
+        show_default=True,
+        help="Network whose features they compare.",
+    ),
+    click.option(
+        "--inception-weights",
+        "--features-weights",
+        "metric_weights",
+        metavar="FILE",
+        help="Its weights file.",
+    ),
+)
+
 device_options = _together(
     _number("--seed", "Of everything random.", int, Choices.seed),
     click.option(
