@@ -56,6 +56,7 @@ class Choices:
         style_mixing: probability of two latents in one image.
         pl_weight: weight of the path length penalty; 0 turns it off.
         ema_kimg: half life of the generator's average; None: batch * 10 / 32.
+        ema_rampup: at the start, at most this share of the images shown; 0 does not ramp.
         kimg: length, in thousands of real images shown.
         augment: of what the discriminator sees.
         schedule: phases and ramps; phases without a batch or gamma get the usual ones for their
@@ -82,6 +83,7 @@ class Choices:
     style_mixing: float | None = None
     pl_weight: float | None = None
     ema_kimg: float | None = None
+    ema_rampup: float | None = None
     kimg: float | None = None
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -176,7 +178,6 @@ def _discriminator(
 ) -> DiscriminatorConfig:
     numbers = preset(choices.preset)
     group = _chosen(choices, numbers, "mbstd_group_size")
-    each = min(loop.batch // devices, loop.batch_per_device or loop.batch)
     return DiscriminatorConfig(
         resolution=generator.resolution,
         base_size=generator.base_size,
@@ -185,9 +186,18 @@ def _discriminator(
         channel_base=generator.channel_base,
         channel_max=generator.channel_max,
         architecture=_chosen(choices, numbers, "discriminator_architecture"),
-        mbstd_group_size=max(min(each, 4), 1) if group is None else group,
+        mbstd_group_size=max(min(loop.batch // devices, 4), 1) if group is None else group,
         conv_clamp=generator.conv_clamp,
     )
+
+
+def _kimg(choices: Choices) -> float:
+    """Return the length of the run: chosen, or where the schedule ends, or the preset's."""
+    phases = choices.schedule.phases
+    if choices.kimg is None and phases and phases[-1].to_kimg is not None:
+        return phases[-1].to_kimg
+    kimg: float = _chosen(choices, preset(choices.preset), "kimg")
+    return kimg
 
 
 def _loop(choices: Choices, resolution: int, devices: int) -> LoopConfig:
@@ -197,7 +207,7 @@ def _loop(choices: Choices, resolution: int, devices: int) -> LoopConfig:
     if not isinstance(batch, int) or batch < 1:
         raise InputError(f"batch is {batch!r}; wanted an int of at least 1")
     values = {name: getattr(choices, name) for name in _LOOP}
-    return LoopConfig(**values | {"batch": batch, "kimg": _chosen(choices, numbers, "kimg")})
+    return LoopConfig(**values | {"batch": batch, "kimg": _kimg(choices)})
 
 
 def _loss(choices: Choices, resolution: int, batch: int) -> LossConfig:
@@ -212,12 +222,19 @@ def _loss(choices: Choices, resolution: int, batch: int) -> LossConfig:
 
 def _phase(phase: PhaseConfig, choices: Choices, devices: int) -> PhaseConfig:
     numbers = preset(choices.preset)
-    batch, gamma = phase.batch, phase.gamma
-    if batch is None and _chosen(choices, numbers, "batch") is None:
+    batch, gamma, usual = phase.batch, phase.gamma, _chosen(choices, numbers, "batch")
+    if batch is None and usual is None:
         batch = auto_batch(phase.resolution, devices)
-    if gamma is None and _chosen(choices, numbers, "gamma") is None and batch is not None:
-        gamma = auto_gamma(phase.resolution, batch)
+    if gamma is None and _chosen(choices, numbers, "gamma") is None:
+        gamma = auto_gamma(phase.resolution, usual if batch is None else batch)
     return dataclasses.replace(phase, batch=batch, gamma=gamma)
+
+
+def _rampup(choices: Choices, numbers: Preset) -> float | None:
+    """Return the ramp-up of the average: none where the weights are another run's."""
+    if choices.ema_rampup is not None:
+        return choices.ema_rampup or None
+    return None if choices.transfer else numbers.ema_rampup
 
 
 def plan_run(
@@ -259,7 +276,7 @@ def plan_run(
         optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
         ema=EmaConfig(
             half_life_kimg=loop.batch * 10 / 32 if ema_kimg is None else ema_kimg,
-            rampup=None if choices.transfer else numbers.ema_rampup,
+            rampup=_rampup(choices, numbers),
         ),
         loop=loop,
         augment=choices.augment,

@@ -13,7 +13,7 @@ from stylegen.networks.config import DiscriminatorConfig, GeneratorConfig
 from stylegen.precision import NUM_LOW_PRECISION_RES, PRECISIONS, Precision
 from stylegen.training.augment.config import AugmentConfig
 from stylegen.training.health.config import HealthConfig
-from stylegen.training.schedule import ScheduleConfig
+from stylegen.training.schedule import PhaseConfig, ScheduleConfig
 
 
 def _check_range(config: object, low: float, high: float, *names: str) -> None:
@@ -78,7 +78,7 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         _check_range(self, 0, 10, "generator_lr", "discriminator_lr", "eps")
-        _check_range(self, 0, 1, "beta1", "beta2")
+        _check_range(self, 0, 1 - 1e-9, "beta1", "beta2")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,9 +156,11 @@ class LoopConfig:
         _check_range(self, 0, 100, "num_low_precision_res")
         _check_range(self, 0, 1e9, "keep_snapshots")
         _check_count(self, "batch", "metric_ticks", "metric_images")
-        for name in ("max_minutes", "snapshot_minutes", "disk_quota_gb"):
+        for name in ("max_minutes", "snapshot_minutes"):
             if getattr(self, name) is not None:
                 _check_range(self, 0, 1e9, name)
+        if self.disk_quota_gb is not None:
+            _check_range(self, 1e-9, 1e9, "disk_quota_gb")
         if self.batch_per_device is not None:
             _check_count(self, "batch_per_device")
         if self.precision not in PRECISIONS:
@@ -211,6 +213,10 @@ class RunConfig:
                 f"the schedule ends at {phases[-1].resolution} px, but the run's resolution is "
                 f"{g.resolution}; they should be equal"
             )
+        if phases:
+            self._check_end(phases[-1])
+        if self.loop.class_balanced and not g.c_dim:
+            raise InputError("class_balanced needs a run with classes; give --labels too")
         for name in ("resolution", "base_size", "img_channels", "c_dim"):
             if getattr(g, name) != getattr(d, name):
                 raise InputError(
@@ -221,4 +227,12 @@ class RunConfig:
             raise InputError(
                 "precision is 'fp16', whose numbers end at 65504, but the run's networks have no "
                 "conv_clamp: take bf16 or fp32, or begin a run with a clamp of 256"
+            )
+
+    def _check_end(self, last: PhaseConfig) -> None:
+        kimg, end = self.loop.kimg, last.to_kimg
+        if end is not None and end < kimg:
+            raise InputError(
+                f"the schedule ends at {end:g} kimg, but the run at {kimg:g}; leave the last phase "
+                f"open ({last.resolution}:{last.from_kimg:g}-), or give --kimg {end:g}"
             )

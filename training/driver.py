@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from stylegen.training.folder import RunFolder
 from stylegen.training.interrupts import stop_requests
 from stylegen.training.keeping import Keeper
 from stylegen.training.profiling import WARM_UP, profile_steps
+from stylegen.training.retention import remove_partial_files, try_write
 from stylegen.training.run import Run
 from stylegen.training.state import Saved, read_saved
 from stylegen.training.statistics import StatisticsWriter
@@ -29,6 +31,7 @@ Reason = Literal["finished", "interrupted", "out of time"]
 Metric = Callable[[Generator, World], dict[str, float]]
 MakeMetric = Callable[[RunConfig], Metric | None]
 _ROLLBACKS = 3
+_FORGIVEN_KIMG = 200.0  # after so much training without trouble, earlier trouble counts no more
 _CHECK_EVERY = 16  # steps between two looks at a GPU's numbers
 _SEED_STEP = 1_000_003  # between the seeds of two attempts
 
@@ -97,6 +100,10 @@ class Driver:
         header = {} if saved is None else saved.header
         resumed_at = None if saved is None else saved.images_shown
         self.rollbacks = int(header.get("rollbacks", 0))
+        self._rolled_back_kimg = float(header.get("rolled_back_kimg", 0.0))
+        self._claim = folder.claim() if run.world.is_first else None
+        if self._claim is not None:
+            remove_partial_files(folder.path)
         self.ticks = int(header.get("ticks", 0))
         self._told_skipped, self._table = 0, ""
         self.writer = StatisticsWriter(folder.path, resumed_at) if run.world.is_first else None
@@ -111,7 +118,8 @@ class Driver:
         skipped = self.run.feed.skipped
         if self.keeper is None or len(skipped) <= self._told_skipped:
             return
-        self.folder.write_skipped(skipped)
+        write, path = partial(self.folder.write_skipped, skipped), self.folder.skipped
+        try_write(write, path.name, "", path.parent)
         text = "%d files cannot be read and are left out, such as %s (%s); all are in %s"
         _log.warning(text, len(skipped), *skipped[0], self.folder.skipped)
         self._told_skipped = len(skipped)
@@ -123,10 +131,16 @@ class Driver:
         self._save()
 
     def _header(self) -> dict[str, Any]:
-        return {"told": self.teller.state(), "rollbacks": self.rollbacks, "ticks": self.ticks}
+        return {
+            "told": self.teller.state(),
+            "rollbacks": self.rollbacks,
+            "rolled_back_kimg": self._rolled_back_kimg,
+            "ticks": self.ticks,
+        }
 
     def _save(self, measured: tuple[str, float] | None = None) -> None:
         begin = time.perf_counter()
+        self._tell_skipped()
         if self.keeper is not None:
             self.keeper.save(self._header(), measured)
             if self.folder.stats.is_file():
@@ -166,7 +180,9 @@ class Driver:
             InputError: this is the third time.
         """
         kimg = self.run.kimg
-        self.rollbacks += 1
+        if kimg - self._rolled_back_kimg > _FORGIVEN_KIMG:
+            self.rollbacks = 0
+        self.rollbacks, self._rolled_back_kimg = self.rollbacks + 1, kimg
         what = "the losses or gradients of the last steps were infinite or NaN"
         advice = "a lower --lr, a higher --gamma, or --precision fp32 may help"
         if self.rollbacks >= _ROLLBACKS:
@@ -199,11 +215,13 @@ class Driver:
             return "out of time"
         return None
 
-    def _steps(self, report: Report | None) -> Reason:
+    def _steps(self, report: Report | None, profile: int) -> Reason:
         loop, run = self.run.config.loop, self.run
         total = int(loop.kimg * 1000)
         limit = None if loop.max_minutes is None else self._begin + loop.max_minutes * 60
         with stop_requests() as stop_requested:
+            left = (total - run.trainer.images_shown) // run.moment.batch - WARM_UP
+            self._profile(max(min(profile, left), 0))
             while run.trainer.images_shown < total:
                 self.teller.add(run.step())
                 if self._has_diverged():
@@ -228,12 +246,12 @@ class Driver:
             unwell=tuple(advice.kind for advice in self.teller.health.current),
         )
 
-    def _finish(self) -> None:
-        """Write what is not yet written."""
+    def _finish(self, reason: Reason) -> None:
+        """Write what is not yet written; who interrupts a run need not wait for its metrics."""
         run, measured = self.run, dict[str, float]()
         if run.trainer.images_shown > self.teller.last_images:
             self.ticks += 1
-            measured = self._measure()
+            measured = self._measure() if reason == "finished" else {}
             self.teller.tell(measured)
         if self.keeper is not None and (
             run.trainer.images_shown > self.keeper.last_images or self.keeper.newest is None
@@ -263,11 +281,12 @@ class Driver:
         """
         self._begin = time.perf_counter()
         try:
-            self._profile(profile)
-            reason = self._steps(report)
-            self._finish()
+            reason = self._steps(report, profile)
+            self._finish(reason)
         finally:
             self.run.feed.close()
+            if self._claim is not None:
+                self._claim.close()
         keeper = self.keeper
         best = None if keeper is None or keeper.best is None else keeper.best.snapshot
         return Outcome(

@@ -36,7 +36,9 @@ def run_folder(path: str | Path) -> RunFolder:
 
 def _comparable(config: RunConfig, changeable: frozenset[str]) -> RunConfig:
     usual = type(config.loop)()
-    loop = dataclasses.replace(config.loop, **{name: getattr(usual, name) for name in changeable})
+    loop = dataclasses.replace(
+        config.loop, **{name: getattr(usual, name) for name in changeable if hasattr(usual, name)}
+    )
     return dataclasses.replace(config, loop=loop)
 
 

@@ -5,8 +5,10 @@ fakes000000.png ..., snapshot-000000.safetensors ..., training-state.safetensors
 """
 
 import json
+import math
 import re
 from pathlib import Path
+from typing import IO
 
 from stylegen import configs
 from stylegen.checkpoints import SUFFIX
@@ -40,17 +42,39 @@ class RunFolder:
 
     def snapshot(self, kimg: float) -> Path:
         """Return a free name for the snapshot at a moment of training."""
-        path = self.path / f"snapshot-{int(kimg):06d}{SUFFIX}"
-        return path.with_name(f"snapshot-{kimg:010.3f}{SUFFIX}") if path.exists() else path
+        stem = f"snapshot-{int(kimg):06d}"
+        others = any(self.path.glob(f"{stem}*{SUFFIX}"))  # of the same kimg: the order is by name
+        return self.path / (f"snapshot-{kimg:010.3f}{SUFFIX}" if others else f"{stem}{SUFFIX}")
 
-    def snapshots(self) -> list[Path]:
-        """Return all snapshots, oldest first."""
+    def snapshots(self, until_kimg: float = math.inf) -> list[Path]:
+        """Return all snapshots up to a moment, oldest first."""
         numbered = [
             (float(m[1]), p)
             for p in self.path.iterdir()
             if (m := re.fullmatch(rf"snapshot-(\d+(?:\.\d+)?){re.escape(SUFFIX)}", p.name))
         ]
-        return [path for _, path in sorted(numbered)]
+        return [path for kimg, path in sorted(numbered) if kimg <= until_kimg]
+
+    def claim(self) -> IO[bytes] | None:
+        """Keep other processes from training in the folder, until the file returned is closed.
+
+        Raises:
+            InputError: another one trains in it.
+            OSError: the folder may not be written.
+        """
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return None
+        file = (self.path / ".lock").open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise InputError(
+                f"another process is training in {self.path}; stop it before going on with the run"
+            ) from error
+        return file
 
     def write_config(self, config: RunConfig) -> None:
         """Write config.json, atomically."""

@@ -29,6 +29,7 @@ from stylegen.training.statistics import StatisticsWriter
 from stylegen.version import __version__
 
 _log = logging.getLogger(__name__)
+_AT_ONCE = 8  # images of the grid; training held more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +97,14 @@ class Keeper:
         self.best = None if kept.get("best") is None else Best(**kept["best"])
         self.last_images = int(kept.get("last_images", 0))
         self._last_sec = time.perf_counter()
-        snapshots = folder.snapshots()
+        snapshots = self._own_snapshots()
         self.newest = snapshots[-1] if snapshots else None
         loop = run.config.loop
         self._retention = Retention(
             keep_last=loop.keep_snapshots or None, quota_gb=loop.disk_quota_gb
         )
+        if kept:  # it may have been killed before it pruned
+            self._prune()
 
     def state(self) -> dict[str, Any]:
         """Return the plain values that go on with the run."""
@@ -185,11 +188,15 @@ class Keeper:
         )
         save_snapshot(path, average, faded(discriminator), info)
         save_state(self.folder.state, run.trainer, {**run.state(), **header, "kept": self.state()})
-        grid = sample_grid(average, run.moment.batch)
+        grid = sample_grid(average, _AT_ONCE)
         save_image(grid, path.with_name(path.stem.replace("snapshot-", "fakes") + ".png"))
         self.writer.image("fakes", grid, run.trainer.images_shown)
+
+    def _own_snapshots(self) -> list[Path]:
+        """Return the snapshots up to now; later ones are from before a kill, and come again."""
+        return self.folder.snapshots(until_kimg=self.run.kimg)
 
     def _prune(self) -> None:
         best = None if self.best is None else self.folder.path / self.best.snapshot
         state = self.folder.state.stat().st_size if self.folder.state.is_file() else 0
-        self._retention.prune(self.folder.snapshots(), best, state)
+        self._retention.prune(self._own_snapshots(), best, state)

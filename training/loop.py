@@ -4,7 +4,6 @@ A run is a folder (see :mod:`stylegen.training.folder`). :func:`train` begins on
 goes on with one. Both are the same in each process that torchrun starts.
 """
 
-import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from stylegen.data import open_images
 from stylegen.data.threads import Progress
 from stylegen.devices import choose_precision, full_float32
 from stylegen.errors import InputError
+from stylegen.training.changes import CHANGEABLE, with_changes
 from stylegen.training.config import RunConfig
 from stylegen.training.driver import Driver, MakeMetric, Metric, Outcome, Report, Status
 from stylegen.training.finding import run_folder
@@ -23,14 +23,6 @@ from stylegen.training.world import World, world_of
 
 _log = logging.getLogger(__name__)
 
-CHANGEABLE = frozenset(
-    (
-        "kimg", "tick_kimg", "snapshot_kimg", "snapshot_minutes", "keep_snapshots",
-        "disk_quota_gb", "max_minutes", "device", "precision", "num_low_precision_res",
-        "batch_per_device", "metrics", "metric_ticks", "metric_images",
-        "metric_max_reals", "metric_features", "metric_weights",
-    )
-)  # fmt: skip
 __all__ = ["CHANGEABLE", "MakeMetric", "Metric", "Outcome", "Report", "Status", "resume", "train"]
 
 
@@ -115,11 +107,9 @@ def resume(
         InputError: the folder is no run, its state is damaged, or the images are gone.
         OSError: a file cannot be written.
     """
-    if fixed := sorted(set(changes) - CHANGEABLE):
-        raise InputError(f"{', '.join(fixed)} cannot change when a run is resumed")
     folder = run_folder(path)
     config = folder.read_config()
-    config = dataclasses.replace(config, loop=dataclasses.replace(config.loop, **changes))
+    config = with_changes(config, changes)
     with world_of(config.loop.device) as world, full_float32():
         saved = read_saved(folder.state)
         images = open_images(config.data)

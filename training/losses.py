@@ -69,6 +69,24 @@ def path_length_noise(images: Tensor, draws: Draws) -> Tensor:
     return draws.normal(*images.shape) / math.sqrt(images.shape[2] * images.shape[3])
 
 
-def path_length_penalty(lengths: Tensor, mean: Tensor) -> Tensor:
-    """Return the mean squared deviation of path lengths (N,) from their running mean."""
-    return (lengths - mean).square().mean()
+def path_length_penalty(
+    lengths: Tensor, mean: Tensor, batch_mean: Tensor, decay: float
+) -> tuple[Tensor, Tensor]:
+    """Return the mean squared deviation of path lengths from their running mean.
+
+    The running mean is first moved by the batch, and the gradient goes through that too. Where
+    the batch is shared, each process adds what its own lengths contribute.
+
+    Args:
+        lengths: (N,), of this process.
+        mean: scalar, the running mean so far.
+        batch_mean: scalar, mean of the lengths of all processes, detached.
+        decay: how fast the running mean follows.
+
+    Returns:
+        The penalty (differentiable), and the running mean it is taken against (detached).
+    """
+    moved = mean.lerp(batch_mean, decay)
+    penalty = (lengths - moved).square().mean()
+    own, slope = lengths.mean(), 2 * decay * (moved - batch_mean)  # d penalty / d batch_mean
+    return penalty + slope * (own - own.detach()), moved

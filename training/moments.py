@@ -96,12 +96,11 @@ class Schedule:
         )
 
     def batches(self, kimg: float) -> set[int]:
-        """Return all batch sizes that occur before a run's end."""
-        sizes, shown = set(), 0
-        if "batch" not in self._ramps:
-            begins = [math.ceil(p.from_kimg * 1000) for p in self.config.phases] or [0]
-            return {self.at(shown).batch for shown in begins if shown < kimg * 1000 or shown == 0}
-        while shown < kimg * 1000 and shown <= self._ramps["batch"].points[-1][0] * 1000:
-            sizes.add(self.at(shown).batch)
-            shown += self.at(shown).batch
-        return sizes | {self.at(shown).batch}
+        """Return all batch sizes that may occur before a run's end."""
+        begins = [p.from_kimg for p in self.config.phases if p.from_kimg < kimg] or [0.0]
+        ramp = self._ramps.get("batch")
+        if ramp is None:
+            return {self.at(math.ceil(begin * 1000)).batch for begin in begins}
+        moments = [0.0, kimg, *(k for k, _ in ramp.points if k < kimg)]
+        sizes = [self.at(int(k * 1000)).batch for k in moments]
+        return set(range(min(sizes), max(sizes) + 1, self.granule))

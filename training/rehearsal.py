@@ -120,7 +120,8 @@ def rehearse(config: RunConfig, world: World) -> Rehearsal:
     schedule = schedule_of(config, world)
     batch = schedule.at(int(config.loop.kimg * 1000)).batch
     trainer = _trainer(config, world)
-    trainer.parts = parts_of(world, batch, config.loop.batch_per_device)
+    group = config.discriminator.mbstd_group_size
+    trainer.parts = parts_of(world, batch, config.loop.batch_per_device, group)
     img_per_sec = batch / _step_seconds(trainer, config, batch // world.size)
     return Rehearsal(
         generator_parameters=_numbers(trainer.generator),

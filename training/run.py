@@ -6,6 +6,7 @@ What is written of it and when: :mod:`stylegen.training.keeping` and
 N batch of this process, C channels, H height, W width.
 """
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,7 @@ from stylegen.training.updates import Stats, parts_of, rows_of
 from stylegen.training.view import View
 from stylegen.training.world import World
 
+_log = logging.getLogger(__name__)
 _ROLL_BACK_AFTER = 10  # updates of a phase in a row whose gradients were not finite
 
 
@@ -57,8 +59,12 @@ def schedule_of(config: RunConfig, world: World) -> Schedule:
     """
     group, loop = config.discriminator.mbstd_group_size or 1, config.loop
     schedule = Schedule(config.schedule, usual_moment(config), granule=group * world.size)
+    phases = config.schedule.phases
+    if phases and phases[-1].from_kimg >= loop.kimg and world.is_first:
+        text = "the run ends at %g kimg, before its schedule reaches %d px at %g kimg"
+        _log.warning(text, loop.kimg, phases[-1].resolution, phases[-1].from_kimg)
     for batch in schedule.batches(loop.kimg):
-        parts = parts_of(world, batch, loop.batch_per_device)
+        parts = parts_of(world, batch, loop.batch_per_device, config.discriminator.mbstd_group_size)
         rows_of(world, batch, parts, config.discriminator.mbstd_group_size)
     return schedule
 
@@ -111,7 +117,8 @@ class Run:
         )
 
     def _parts(self, batch: int) -> int:
-        return parts_of(self.world, batch, self.config.loop.batch_per_device)
+        group = self.config.discriminator.mbstd_group_size
+        return parts_of(self.world, batch, self.config.loop.batch_per_device, group)
 
     def _plan(self, position: int) -> tuple[int, Tensor | None]:
         """Return the batch of the step at a position, and which rows of it are this process's."""

@@ -147,8 +147,8 @@ class Trainer(Updater):
                 mean = lengths.detach().mean()
                 self.world.mean_([mean])
                 means.append(mean)
-                moved = self.pl_mean.lerp(mean, self.loss.pl_decay)
-                penalty = path_length_penalty(lengths, moved)
+                decay = self.loss.pl_decay
+                penalty, _ = path_length_penalty(lengths, self.pl_mean, mean, decay)
                 gain = self.loss.pl_weight * self.loss.pl_interval
                 yield penalty * gain, {"path_length": mean, "loss_pl": penalty.detach()}
 

@@ -20,6 +20,7 @@ from stylegen.training.updates import Stats
 
 _log = logging.getLogger(__name__)
 _WATCHED = 32  # seeds whose images tell how varied samples are
+_AT_ONCE = 8
 
 
 class Teller:
@@ -146,15 +147,16 @@ class Teller:
         classes = one_hot(torch.arange(_WATCHED) % max(config.c_dim, 1), config.c_dim)
         c = None if classes is None else classes.to(trainer.device)
         features, logits = [], []
-        for i in range(0, _WATCHED, 8):
-            part = None if c is None else c[i : i + 8]
-            images = trainer.average_generator(z[i : i + 8], part, noise="const")
+        for i in range(0, _WATCHED, _AT_ONCE):
+            part = None if c is None else c[i : i + _AT_ONCE]
+            images = trainer.average_generator(z[i : i + _AT_ONCE], part, noise="const")
             features.append(trainer.discriminator.features(images))
             logits.append(trainer.discriminator(images, part))
         shown = trainer.images_shown
         self.writer.histogram("logits_fakes", torch.cat(logits), shown)
         if self.run.last_real is not None:
-            real_logits = trainer.discriminator(self.run.last_real, self.run.last_c)
+            real, c = self.run.last_real[:_AT_ONCE], self.run.last_c
+            real_logits = trainer.discriminator(real, None if c is None else c[:_AT_ONCE])
             self.writer.histogram("logits_reals", real_logits, shown)
         return variety(torch.cat(features))
 

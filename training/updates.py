@@ -42,11 +42,17 @@ def rows_of(world: World, batch: int, parts: int, group: int | None) -> Tensor |
     return None if shares[0].count == 1 else torch.cat([s.rows(batch) for s in shares])
 
 
-def parts_of(world: World, batch: int, batch_per_device: int | None) -> int:
+def parts_of(world: World, batch: int, batch_per_device: int | None, group: int | None = 1) -> int:
     """Return in how many parts each process computes its share of a batch.
 
+    Args:
+        world: the processes.
+        batch: of all of them.
+        batch_per_device: images that one computes at once; None: all its share.
+        group: samples of a minibatch group, which stay together; None: the batch.
+
     Raises:
-        InputError: the processes cannot share it equally.
+        InputError: the batch cannot be shared so.
     """
     own, rest = divmod(batch, world.size)
     if rest:
@@ -54,9 +60,17 @@ def parts_of(world: World, batch: int, batch_per_device: int | None) -> int:
             f"a batch of {batch} cannot be shared equally by {world.size} processes; take a "
             "multiple"
         )
-    if batch_per_device is None:
+    if batch_per_device is None or own <= batch_per_device:
         return 1
-    return next(k for k in range(1, own + 1) if own % k == 0 and own // k <= batch_per_device)
+    whole = own if group is None else min(group, own)
+    for k in range(1, own + 1):
+        if own % k == 0 and own // k <= batch_per_device and own // k % whole == 0:
+            return k
+    raise InputError(
+        f"{own} images of a device cannot come in parts of at most {batch_per_device} that hold "
+        f"whole minibatch groups of {whole}; take another --batch-per-device or "
+        "--mbstd-group-size"
+    )
 
 
 class Updater:

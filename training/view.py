@@ -82,12 +82,13 @@ class View:
         """
         if self.kind != "ada":
             return
-        self._signs.append(signs_real)
+        sign = signs_real.clone()
+        world.mean_([sign])  # at once, so that a saved state holds those of all processes
+        self._signs.append(sign)
         self._images += images
         if len(self._signs) < self.config.interval:
             return
         mean = torch.stack(self._signs).mean()
-        world.mean_([mean])
         self.controller.update(float(mean), self._images)
         self._signs, self._images = [], 0
 

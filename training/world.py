@@ -7,6 +7,7 @@ what DistributedDataParallel does, without its hooks, which do not see gradients
 torch.autograd.grad, as both regularisers take theirs.
 """
 
+import atexit
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -132,6 +133,18 @@ def _own_device(device: str, local_rank: int) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
+def _join(own: torch.device) -> None:
+    """Join the other processes, once and until this one ends."""
+    if missing := [name for name in ("MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]:
+        raise InputError(f"{missing[0]} is not set in the environment; start this with torchrun")
+    if own.type == "cuda":
+        torch.cuda.set_device(own)
+    backend = "nccl" if own.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=_PATIENCE)
+    atexit.register(dist.destroy_process_group)
+    _log.info("process %d of %d on %s, by %s", dist.get_rank(), dist.get_world_size(), own, backend)
+
+
 @contextmanager
 def world_of(device: str) -> Iterator[World]:
     """Join the processes that torchrun started; without torchrun, be alone.
@@ -149,13 +162,6 @@ def world_of(device: str) -> Iterator[World]:
         yield World.alone(device)
         return
     own = _own_device(device, _number("LOCAL_RANK"))
-    if own.type == "cuda":
-        torch.cuda.set_device(own)
-    backend = "nccl" if own.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=_PATIENCE)
-    world = World(device=own, rank=_number("RANK"), size=_number("WORLD_SIZE"))
-    _log.info("process %d of %d on %s, by %s", world.rank, world.size, own, backend)
-    try:
-        yield world
-    finally:
-        dist.destroy_process_group()
+    if not dist.is_initialized():
+        _join(own)
+    yield World(device=own, rank=_number("RANK"), size=_number("WORLD_SIZE"))

@@ -19,7 +19,9 @@ from stylegen.training.config import RunConfig, TransferConfig
 from stylegen.training.schedule import ScheduleConfig
 
 _DATA = ("channels", "background", "filter", "xflip", "labels")
-_WITH_CONFIG = frozenset(("data", "out", "name", "seed", "config", "dry_run", "profile"))
+_WITH_CONFIG = frozenset(
+    ("data", "out", "name", "seed", "batch", "config", "dry_run", "profile", "resume")
+)
 
 
 def _devices() -> int:
@@ -59,15 +61,25 @@ def _loop_numbers(options: dict[str, Any]) -> dict[str, Any]:
     return {k: read[k](v) if k in read else v for k, v in options.items()}
 
 
+def _changes(given: set[str], options: dict[str, Any]) -> dict[str, Any]:
+    """Return what was given of what may change; a batch that fits was found when the run began."""
+    from stylegen.training.changes import CHANGEABLE
+
+    changes = {name: options[name] for name in given & CHANGEABLE}
+    if changes.get("batch_per_device") == "auto":
+        del changes["batch_per_device"]
+    return _loop_numbers(changes)
+
+
 def _resume(given: set[str], path: str, options: dict[str, Any], known: bool = False) -> None:
     """Go on with a run; ``known``: it was found by its options, which are therefore its own."""
     from stylegen.training import resume
-    from stylegen.training.loop import CHANGEABLE
+    from stylegen.training.changes import CHANGEABLE, LOOP_CHANGEABLE
 
     fixed = sorted(given - CHANGEABLE - {"resume", "profile"})
     if fixed and not known:
         raise InputError(f"{_flags(fixed)} cannot change when a run is resumed; leave it out")
-    changes = _loop_numbers({name: options[name] for name in given & CHANGEABLE})
+    changes = _changes(given & LOOP_CHANGEABLE if known else given, options)
     with bar("reading", "img") as progress, training_bar() as report:
         outcome = resume(path, report, progress, _metric, options["profile"], **changes)
     echo_outcome(outcome)
@@ -113,6 +125,8 @@ def _plan(data: str, options: dict[str, Any]) -> RunConfig:
     from stylegen.training import Choices, plan_run
 
     name, resolution = options.pop("name"), options.pop("resolution")
+    if options["batch_per_device"] == "auto":
+        options["batch_per_device"] = None  # found later, of the whole plan
     config = DataConfig(
         path=str(Path(data).resolve()),
         resolution=None if resolution is None else parse_resolution(resolution),
@@ -150,14 +164,18 @@ def _read_config(path: Path, data: str | None, options: dict[str, Any]) -> RunCo
     return replace(config, **{k: v for k, v in options.items() if k == "name" and v is not None})
 
 
-def _with_changes(config: RunConfig, given: set[str], options: dict[str, Any]) -> RunConfig:
-    """Apply what was given besides --config."""
-    from stylegen.training.loop import CHANGEABLE
+def _from_config(
+    path: Path, data: str | None, given: set[str], options: dict[str, Any]
+) -> RunConfig:
+    """Read the configuration of another run, and apply what was given besides."""
+    from stylegen.training.changes import CHANGEABLE, with_changes
 
+    config = _read_config(path, data, options)
     if other := sorted(given - _WITH_CONFIG - CHANGEABLE):
         raise InputError(f"{_flags(other)} cannot be given with --config; edit the file instead")
-    changes = _loop_numbers({k: options[k] for k in given & (CHANGEABLE | {"seed"})})
-    return replace(config, loop=replace(config.loop, **changes))
+    config = with_changes(config, _changes(given, options))
+    loop = {name: options[name] for name in given & {"seed", "batch"}}
+    return replace(config, loop=replace(config.loop, **loop))
 
 
 def _fit(config: RunConfig) -> RunConfig:
@@ -226,10 +244,10 @@ def _begin(config: RunConfig, out: Path, profile: int) -> None:
 
 def _latest(out: Path, config: RunConfig) -> Path | None:
     """Return the last run that was begun with the same options."""
+    from stylegen.training.changes import LOOP_CHANGEABLE
     from stylegen.training.finding import latest_like
-    from stylegen.training.loop import CHANGEABLE
 
-    return latest_like(out, config, CHANGEABLE)
+    return latest_like(out, config, LOOP_CHANGEABLE)
 
 
 @click.command("train")
@@ -262,20 +280,17 @@ def train(
         return
     if data is None and config is None:
         raise InputError("train needs --data FOLDER_OR_ZIP, --config FILE, or --resume RUN")
-    profile = options["profile"]
+    wants_fit = options["batch_per_device"] == "auto"
     if config is not None:
-        run = _with_changes(_read_config(config, data, options), given, options)
+        run = _from_config(config, data, given, options)
     else:
         assert data is not None
-        changes = dict(options)
-        changes.pop("profile")
-        is_auto = changes["batch_per_device"] == "auto"
-        changes["batch_per_device"] = None if is_auto else changes["batch_per_device"]
-        run = _plan(data, changes)
-        run = _fit(run) if is_auto else run
+        run = _plan(data, {k: v for k, v in options.items() if k != "profile"})
+    if resume == "auto" and not dry_run and (found := _latest(out, run)) is not None:
+        _resume(given, str(found), options, known=True)
+        return
+    run = _fit(run) if wants_fit else run
     if dry_run:
         _rehearse(run)
-    elif resume == "auto" and (found := _latest(out, run)) is not None:
-        _resume(given, str(found), options, known=True)
     else:
-        _begin(run, out, profile)
+        _begin(run, out, options["profile"])

@@ -126,6 +126,7 @@ preset_options = _together(
     _number("--style-mixing", "Probability of two latents in one image.  [default: 0.9]"),
     _number("--pl-weight", "Path length weight; 0 turns it off.  [default: 2]"),
     _number("--ema-kimg", "Half life of the generator's average.  [default: batch * 10 / 32]"),
+    _number("--ema-rampup", "At most this share of the images shown; 0: all along the same."),
     _number(
         "--channel-base",
         "Features are this / resolution...  [default: 16384; 32768 from 512 px]",

@@ -155,7 +155,7 @@ def test_collapse() -> None:
     assert told(Health(), ticks) == [("collapse", 124.0)]
     text = sentence(Health(), ticks)
     assert "variety 1.4, once 3" in text
-    assert "--resume" in text
+    assert "--transfer" in text
     assert told(Health(), series(4, 100) + series(104, 200, variety=1.9)) == []
     noisy_start = series(4, 16, variety=9.0) + series(20, 100)
     assert told(Health(), noisy_start) == []

@@ -69,12 +69,30 @@ def test_path_length_noise_has_the_variance_of_one_over_pixels() -> None:
     assert math.isclose(noise.var().item(), 1 / (16 * 8), rel_tol=0.05)
 
 
-def test_path_length_penalty_is_taken_against_the_mean() -> None:
+def test_path_length_penalty_is_taken_against_the_new_mean() -> None:
     lengths = torch.tensor([1.0, 3.0], requires_grad=True)
-    penalty = path_length_penalty(lengths, torch.tensor(1.1))
+    penalty, mean = path_length_penalty(lengths, torch.tensor(1.0), torch.tensor(2.0), decay=0.1)
+    assert math.isclose(mean.item(), 1.1, rel_tol=1e-6)
     assert math.isclose(penalty.item(), (0.1**2 + 1.9**2) / 2, rel_tol=1e-6)
     penalty.backward()
-    torch.testing.assert_close(lengths.grad, torch.tensor([-0.1, 1.9]))
+    # d/dl of the mean of (l - a)^2 with a = 0.9 + 0.1 mean(l): (l - a) - 0.1 (2 - 1.1)
+    torch.testing.assert_close(lengths.grad, torch.tensor([-0.1 - 0.09, 1.9 - 0.09]))
+
+
+def test_a_shared_path_length_penalty_has_the_gradient_of_the_whole() -> None:
+    def whole(lengths: Tensor) -> Tensor:
+        mean = torch.tensor(0.7, dtype=torch.double).lerp(lengths.mean(), 0.25)
+        return (lengths - mean).square().mean()
+
+    lengths = torch.tensor([0.3, 2.0, 1.1, 4.0], dtype=torch.double, requires_grad=True)
+    (expected,) = torch.autograd.grad(whole(lengths), lengths)
+    mean = torch.tensor(0.7, dtype=torch.double)
+    halves = [
+        path_length_penalty(part, mean, lengths.detach().mean(), 0.25)[0]
+        for part in lengths.chunk(2)
+    ]
+    (actual,) = torch.autograd.grad(torch.stack(halves).mean(), lengths)
+    torch.testing.assert_close(actual, expected)
 
 
 @pytest.fixture
@@ -132,7 +150,7 @@ def path_length_gradients() -> list[Tensor]:
     images = small_generator(parameters, ws)
     lengths = path_lengths(images, ws, torch.randn_like(images))
     mean = torch.tensor(0.5, dtype=torch.double)
-    penalty = path_length_penalty(lengths, mean)
+    penalty, _ = path_length_penalty(lengths, mean, lengths.detach().mean(), 0.1)
     return list(torch.autograd.grad(penalty, parameters, materialize_grads=True))
 
 
@@ -183,7 +201,8 @@ def network_gradients(regulariser: str) -> dict[str, Tensor]:
         ws = network.mapping(torch.randn(4, 8))
         images = network.synthesis(ws, noise="const")
         lengths = path_lengths(images, ws, path_length_noise(images, Draws(images.device)))
-        penalty = path_length_penalty(lengths, torch.tensor(0.5))
+        mean = torch.tensor(0.5)
+        penalty, _ = path_length_penalty(lengths, mean, lengths.detach().mean(), 0.1)
     penalty.backward()  # type: ignore[no-untyped-call]
     return {k: p.grad for k, p in network.named_parameters() if p.grad is not None}
 

@@ -115,8 +115,8 @@ def collapse(c: HealthConfig, tick: dict[str, Any], largest: float) -> Finding |
         bad=share < c.collapse,
         fine=share > c.collapse_end,
         sentence=f"the samples look more and more alike (variety {variety:.3g}, once "
-        f"{largest:.3g}): the generator collapses; --resume from a snapshot before it, with "
-        "double --gamma or half --lr",
+        f"{largest:.3g}): the generator collapses; begin again from a snapshot before "
+        "it by --transfer, with double --gamma or half --lr",
     )
 
 
@@ -142,15 +142,15 @@ def gradient(
             f"exploding_{network}",
             bad=ratio >= c.explode,
             fine=ratio < c.explode_end,
-            sentence=f"{seen}: --resume from a snapshot before that, with half --lr"
-            + (" or double --gamma" if network == "d" else ""),
+            sentence=f"{seen}: begin again from a snapshot before that by --transfer, with half "
+            "--lr" + (" or double --gamma" if network == "d" else ""),
         ),
         Finding(
             f"vanishing_{network}",
             bad=ratio <= c.vanish or norm < _NOTHING,
             fine=ratio > c.vanish_end and norm >= 10 * _NOTHING,
-            sentence=f"{seen}: it learns nothing more; --resume from a snapshot before that, with "
-            + ("half --gamma" if network == "d" else "double --gamma"),
+            sentence=f"{seen}: it learns nothing more; begin again from a snapshot before that by "
+            "--transfer, with " + ("half --gamma" if network == "d" else "double --gamma"),
         ),
     ]
 

@@ -1,0 +1,257 @@
+"""What a run keeps, tells, and is found by."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from stylegen.checkpoints import read_header, read_info, read_tensors
+from stylegen.data import DataConfig
+from stylegen.errors import InputError
+from stylegen.networks import Generator
+from stylegen.training import Outcome, Status, feed, keeping, plan_run, resume, telling, train
+from stylegen.training.choices import Choices
+from stylegen.training.finding import latest_like, run_folder
+from stylegen.training.folder import RunFolder
+from stylegen.training.health import Advice, Health
+from stylegen.training.loop import CHANGEABLE
+from stylegen.training.world import World
+
+METRICS = [5.0, 3.0, 4.0, 6.0]
+
+
+def metric(name: str = "fid") -> Callable[[Any], Callable[[Generator, World], dict[str, float]]]:
+    values = iter(METRICS)
+
+    def measure(generator: Generator, world: World) -> dict[str, float]:
+        torch.randn(7)  # may draw what it likes
+        return {name: next(values), "kid": 1.0}
+
+    return lambda config: measure
+
+
+def kimgs(folder: Path) -> list[float]:
+    return [read_info(s).kimg for s in RunFolder(folder).snapshots()]
+
+
+def test_the_last_and_the_best_are_kept(make_config: Any, tmp_path: Path) -> None:
+    config = make_config(
+        metrics=("fid", "kid"), metric_ticks=1, keep_snapshots=1, snapshot_kimg=1.0
+    )
+    outcome = train(config, tmp_path, make_metric=metric())
+    assert kimgs(outcome.folder) == [0.08, 0.16]  # the second of four measurements was the least
+    assert outcome.best is not None
+    assert read_info(outcome.best).kimg == 0.08
+    assert outcome.snapshot is not None
+    assert read_info(outcome.snapshot).kimg == 0.16
+    header = read_header(RunFolder(outcome.folder).state)
+    assert header["kept"]["best"] == {
+        "metric": "fid", "value": 3.0, "kimg": 0.08, "snapshot": outcome.best.name,
+    }  # fmt: skip
+    lines = (outcome.folder / "stats.jsonl").read_text().splitlines()
+    assert [json.loads(line)["fid"] for line in lines] == METRICS
+    rest = resume(outcome.folder, kimg=0.24)
+    assert rest.best == outcome.best
+    assert kimgs(rest.folder) == [0.08, 0.24]
+
+
+def test_higher_is_better_where_it_is(make_config: Any, tmp_path: Path) -> None:
+    config = make_config(metrics=("is",), metric_ticks=1, keep_snapshots=1, snapshot_kimg=1.0)
+    outcome = train(config, tmp_path, make_metric=metric("is"))
+    assert outcome.best is not None
+    assert read_info(outcome.best).kimg == 0.16
+
+
+def test_metrics_change_nothing_in_the_training(
+    make_config: Any, tmp_path: Path, plain: dict[str, torch.Tensor]
+) -> None:
+    config = make_config(metrics=("fid",), metric_ticks=2)
+    measured = train(config, tmp_path, make_metric=metric())
+    state = read_tensors(RunFolder(measured.folder).state)
+    assert [k for k in plain if not torch.equal(plain[k], state[k])] == []
+    lines = (measured.folder / "stats.jsonl").read_text().splitlines()
+    assert ["fid" in json.loads(line) for line in lines] == [False, True, False, True]
+
+
+def test_snapshots_of_the_same_moment_are_replaced(make_config: Any, tmp_path: Path) -> None:
+    outcome = train(make_config(kimg=0.08), tmp_path)
+    before = sorted(p.name for p in outcome.folder.glob("snapshot-*"))
+    state = RunFolder(outcome.folder).state.read_bytes()
+    rest = resume(outcome.folder, kimg=0.16)
+    RunFolder(rest.folder).state.write_bytes(state)  # as if killed between snapshot and state
+    again = resume(rest.folder, kimg=0.16)
+    assert kimgs(again.folder) == [0, 0.08, 0.16]
+    assert set(before) < {p.name for p in again.folder.glob("snapshot-*")}
+    assert len(list(again.folder.glob("fakes*.png"))) == 3
+
+
+def test_the_quota_holds(make_config: Any, tmp_path: Path) -> None:
+    whole = train(make_config(kimg=0.04, snapshot_kimg=0.008), tmp_path)
+    state = RunFolder(whole.folder).state.stat().st_size
+    one = max(s.stat().st_size for s in RunFolder(whole.folder).snapshots()) * 1.2
+    quota = (state + 2 * one) / 1e9  # two and their sidecars, besides the state
+    outcome = train(make_config(kimg=0.04, snapshot_kimg=0.008, disk_quota_gb=quota), tmp_path)
+    assert len(kimgs(whole.folder)) == 6
+    assert kimgs(outcome.folder) == kimgs(whole.folder)[-2:]
+
+
+def test_time_makes_snapshots_too(make_config: Any, tmp_path: Path) -> None:
+    config = make_config(kimg=0.024, snapshot_kimg=9.0, snapshot_minutes=0.0)
+    assert kimgs(train(config, tmp_path).folder) == [0, 0.008, 0.016, 0.024]
+
+
+class FullDisk:
+    """Lets no file be written for a while."""
+
+    def __init__(self, write: Callable[..., None], full: Callable[[], bool]) -> None:
+        self.write, self.full = write, full
+
+    def __call__(self, *args: Any) -> None:
+        if self.full():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.write(*args)
+
+
+@pytest.fixture(scope="module")
+def plain(make_config: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """The last state of a run that nothing happens to."""
+    outcome = train(make_config(), tmp_path_factory.mktemp("plain"))
+    return read_tensors(RunFolder(outcome.folder).state)
+
+
+@pytest.mark.parametrize(
+    "name", ["save_snapshot", "save_state", pytest.param("save_image", marks=pytest.mark.slow)]
+)
+def test_a_full_disk_stops_nothing(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str,
+    caplog: pytest.LogCaptureFixture, plain: dict[str, torch.Tensor],
+) -> None:  # fmt: skip
+    shown, kept = [0], list[bytes]()
+
+    def note(status: Status) -> None:
+        shown[0] = status.images_shown
+        kept.append(RunFolder(status.folder).state.read_bytes())
+
+    disk = FullDisk(getattr(keeping, name), lambda: 40 < shown[0] < 100)
+    monkeypatch.setattr(keeping, name, disk)
+    outcome = train(make_config(snapshot_kimg=0.032), tmp_path, note)
+    assert (outcome.reason, outcome.kimg) == ("finished", 0.16)
+    warnings = [r.message for r in caplog.records if "the disk is full" in r.message]
+    assert len(warnings) == 2  # at 64 and 96 images
+    assert "snapshot-000000.032.safetensors is kept. The training goes on" in warnings[0]
+    if name != "save_image":  # written before it
+        assert kept[11] == kept[4]
+    state = read_tensors(RunFolder(outcome.folder).state)
+    assert [k for k in plain if not torch.equal(plain[k], state[k])] == []
+    assert not list(outcome.folder.glob(".*.part"))
+
+
+def test_a_disk_that_is_full_all_along(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FullDisk(keeping.save_snapshot, lambda: True)
+    monkeypatch.setattr(keeping, "save_snapshot", disk)
+    outcome = train(make_config(kimg=0.016), tmp_path)
+    assert (outcome.reason, outcome.snapshot) == ("finished", None)
+
+
+KEYS = {
+    "images_shown", "kimg", "seconds", "seconds_tick", "data_wait_sec", "resolution", "alpha",
+    "batch", "lr", "gamma", "augment_p", "pl_mean", "steps_skipped", "variety", "peak_memory_mib",
+    "images_skipped", "loss_g", "loss_d", "loss_pl", "path_length", "r1", "logits_real",
+    "logits_fake", "signs_real", "signs_fake", "grad_norm_g", "grad_norm_d", "grad_norm_pl",
+    "grad_norm_r1", "r_t", "img_per_sec",
+}  # fmt: skip
+
+
+def test_a_tick_tells_all(make_config: Any, tmp_path: Path) -> None:
+    outcome = train(make_config(kimg=0.04), tmp_path)
+    (line,) = (outcome.folder / "stats.jsonl").read_text().splitlines()
+    tick = json.loads(line)
+    assert tick.keys() == KEYS
+    assert all(isinstance(v, int | float) for v in tick.values())
+    assert (tick["images_shown"], tick["kimg"], tick["batch"]) == (40, 0.04, 8)
+    assert tick["r_t"] == tick["signs_real"]
+    assert tick["variety"] > 0
+    assert tick["img_per_sec"] == pytest.approx(40 / tick["seconds_tick"], rel=0.05)
+
+
+def test_advice_reaches_the_status(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def observe(self: Health, tick: dict[str, Any]) -> list[Advice]:
+        if tick["images_shown"] != 80:
+            return []
+        return [Advice("waiting", "Take more workers.", tick["kimg"])]
+
+    monkeypatch.setattr(telling.Health, "observe", observe)
+    seen: list[Status] = []
+    train(make_config(), tmp_path, seen.append)
+    assert {s.images_shown: s.advice for s in seen if s.advice} == {80: ("Take more workers.",)}
+    assert "at 0.1 kimg: Take more workers." in caplog.text
+    assert seen[0].means == {}
+    assert seen[-1].means["loss_d"] > 0
+
+
+@pytest.fixture(scope="module")
+def run(make_config: Any, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return train(make_config(kimg=0.016, snapshot_kimg=0.008), tmp_path_factory.mktemp("runs"))
+
+
+def test_a_run_is_found_by_its_folder_or_its_newest_snapshot(run: Outcome) -> None:
+    assert run.snapshot is not None
+    for path in (run.folder, str(run.snapshot), RunFolder(run.folder).state):
+        assert run_folder(path).path == run.folder
+    old = RunFolder(run.folder).snapshots()[0]
+    with pytest.raises(InputError) as caught:
+        run_folder(old)
+    assert str(caught.value) == (
+        f"snapshot-000000.safetensors is of 0 kimg, but {run.folder} can only go on from its last "
+        "save at 0.016 kimg: resume the folder, or begin a run from this snapshot with --transfer"
+    )
+    with pytest.raises(InputError, match="is no file; wanted a run's folder"):
+        run_folder(run.folder / "snapshot-000099.safetensors")
+    with pytest.raises(InputError, match="has no config"):
+        resume(run.folder / "nowhere")
+
+
+def test_the_last_run_begun_alike_is_found(make_config: Any, run: Outcome, tmp_path: Path) -> None:
+    out = run.folder.parent
+    assert latest_like(out, make_config(kimg=9.0, snapshot_kimg=1.0), CHANGEABLE) == run.folder
+    assert latest_like(out, make_config(kimg=0.016, seed=2), CHANGEABLE) is None
+    assert latest_like(tmp_path / "nowhere", make_config(), CHANGEABLE) is None
+    shutil.copytree(run.folder, tmp_path / "00000-run")
+    shutil.copytree(run.folder, tmp_path / "00001-run")
+    shutil.copytree(run.folder, tmp_path / "00002-run")
+    (tmp_path / "00002-run" / "training-state.safetensors").unlink()
+    (tmp_path / "00003-notes").write_text("")
+    assert latest_like(tmp_path, make_config(), CHANGEABLE) == tmp_path / "00001-run"
+    (tmp_path / "00001-run" / "config.json").write_text("{")
+    assert latest_like(tmp_path, make_config(), CHANGEABLE) == tmp_path / "00000-run"
+
+
+def test_a_broken_file_at_the_beginning_of_a_streamed_set_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "MEMORY_BYTES", 0)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(12):
+        Image.new("RGB", (16, 16), (i, i, i)).save(folder / f"{i:02d}.png")
+    (folder / "01.png").write_bytes(b"not an image")
+    choices = Choices(
+        batch=4, channel_base=64, channel_max=8, z_dim=8, w_dim=8, kimg=0.016, device="cpu"
+    )
+    config = plan_run(DataConfig(path=str(folder), resolution=16), 16, choices=choices)
+    outcome = train(config, tmp_path / "runs")
+    assert outcome.reason == "finished"
+    (entry,) = json.loads((outcome.folder / "skipped.json").read_text())
+    assert entry["name"] == "01.png"

@@ -1,0 +1,166 @@
+"""Losses that are not finite: left out, then gone back from, then given up."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from stylegen.checkpoints import read_header, read_info, read_tensors
+from stylegen.errors import InputError
+from stylegen.training import Status, step, train
+from stylegen.training.building import build_trainer
+from stylegen.training.folder import RunFolder
+from stylegen.training.schedule import read_schedule
+
+
+class Spoiler:
+    """Makes a loss NaN, from one call of it up to another."""
+
+    def __init__(self, loss: Callable[..., Any]) -> None:
+        self.loss, self.calls, self.spoils = loss, 0, range(0)
+
+    def __call__(self, *args: Any) -> Any:
+        self.calls += 1
+        value = self.loss(*args)
+        if self.calls not in self.spoils:
+            return value
+        return value * math.nan if isinstance(value, Tensor) else (value[0] * math.nan, value[1])
+
+
+@pytest.fixture(params=["generator_loss", "discriminator_loss"])
+def spoiler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Spoiler:
+    spoiler = Spoiler(getattr(step, request.param))
+    monkeypatch.setattr(step, request.param, spoiler)
+    return spoiler
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+
+
+def assert_finite(folder: Path) -> None:
+    for path in (RunFolder(folder).state, *RunFolder(folder).snapshots()):
+        assert all(t.double().isfinite().all() for t in read_tensors(path).values()), path
+
+
+def test_bad_updates_are_left_out_and_counted(
+    make_config: Any, tmp_path: Path, spoiler: Spoiler, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoiler.spoils = range(3, 6)
+    outcome = train(make_config(pl_weight=0.0), tmp_path)
+    assert outcome.reason == "finished"
+    assert_finite(outcome.folder)
+    told = lines(outcome.folder)
+    assert [line["steps_skipped"] for line in told] == [3, 3, 3, 3]
+    (which,) = ("g",) if spoiler.loss.__name__ == "generator_loss" else ("d",)
+    norms = [line[f"grad_norm_{which}"] for line in told]
+    assert min(norms) > 0.2 * max(norms)  # those left out do not count as 0
+    assert "going back" not in caplog.text
+    assert read_header(RunFolder(outcome.folder).state)["rollbacks"] == 0
+    (adam,) = {
+        int(v) for k, v in read_tensors(RunFolder(outcome.folder).state).items()
+        if k.startswith(f"adam_{which.upper()}.step.")
+    }  # fmt: skip
+    extra = 2 if which == "d" else 0  # R1 at steps 0 and 16
+    assert adam == 20 + extra - 3
+
+
+def test_a_run_of_bad_updates_goes_back_once(
+    make_config: Any, tmp_path: Path, spoiler: Spoiler, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoiler.spoils = range(12, 22)  # ten in a row; ten steps before were saved at 80 images
+    seen: list[Status] = []
+    outcome = train(make_config(tick_kimg=0.02, kimg=0.24), tmp_path, seen.append)
+    assert outcome.reason == "finished"
+    assert outcome.kimg == 0.24
+    (warning,) = [r for r in caplog.records if "going back" in r.message]
+    assert warning.message == (
+        "at 0.2 kimg the losses or gradients of the last steps were infinite or NaN; going back "
+        "to 0.1 kimg with other random numbers. If it happens again, a lower --lr, a higher "
+        "--gamma, or --precision fp32 may help"
+    )
+    assert [s.images_shown for s in seen] == [*range(8, 161, 8), *range(88, 241, 8)]
+    assert_finite(outcome.folder)
+    told = [line["images_shown"] for line in lines(outcome.folder)]
+    assert told == sorted(set(told))
+    assert told[-1] == 240
+    kimgs = [read_info(s).kimg for s in RunFolder(outcome.folder).snapshots()]
+    assert kimgs == [0, 0.08, 0.16, 0.24]
+    header = read_header(RunFolder(outcome.folder).state)
+    assert (header["rollbacks"], header["images_shown"]) == (1, 240)
+
+
+def test_the_third_time_it_gives_up(
+    make_config: Any, tmp_path: Path, spoiler: Spoiler, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoiler.spoils = range(14, 10**9)
+    with pytest.raises(InputError) as caught:
+        train(make_config(kimg=9.0), tmp_path)
+    folder = tmp_path / "00000-run"
+    assert str(caught.value) == (
+        "the training diverges: at 0.2 kimg the losses or gradients of the last steps were "
+        "infinite or NaN, for the 3rd time; a lower --lr, a higher --gamma, or --precision fp32 "
+        f"may help. The last good state is {folder / 'training-state.safetensors'}"
+    )
+    assert sum("going back" in r.message for r in caplog.records) == 2
+    assert_finite(folder)
+    assert read_header(RunFolder(folder).state)["images_shown"] == 80
+
+
+@pytest.mark.parametrize("architecture", ["skip", pytest.param("orig", marks=pytest.mark.slow)])
+def test_going_back_across_a_growth(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str
+) -> None:
+    """The state is of 8 px, or within the fade; the numbers go wrong after it."""
+    spoiler = Spoiler(step.generator_loss)
+    monkeypatch.setattr(step, "generator_loss", spoiler)
+    spoiler.spoils = range(9, 19)  # from 64 images on, back to 48 or 64
+    schedule = read_schedule("8:0-0.056,16:0.056-,fade=0.05")
+    for i, snapshot_kimg in enumerate((0.048, 0.032)):
+        spoiler.calls = 0
+        config = make_config(
+            schedule=schedule, snapshot_kimg=snapshot_kimg, generator_architecture=architecture
+        )
+        outcome = train(config, tmp_path)
+        assert outcome.kimg == 0.16
+        assert_finite(outcome.folder)
+        header = read_header(RunFolder(outcome.folder).state)
+        assert (header["rollbacks"], header["resolution"], header["fading"]) == (1, 16, False)
+        if i == 1:  # saved anew when it went back, at the alpha of that moment: 8 / 50
+            (fading,) = [
+                s for s in RunFolder(outcome.folder).snapshots() if read_info(s).kimg == 0.064
+            ]
+            assert read_info(fading).generator.resolution == 16
+            if architecture == "skip":  # alpha is in the newest toRGB layer
+                weights = read_tensors(fading, "G_ema.")
+                assert weights["synthesis.b16.torgb.weight"].abs().max() > 0
+
+
+def test_only_one_phase_going_wrong_is_noticed(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoiler = Spoiler(step.r1_penalty)
+    monkeypatch.setattr(step, "r1_penalty", spoiler)
+    spoiler.spoils = range(2, 10**9)
+    config = make_config(kimg=3.0, snapshot_kimg=0.008)
+    config = dataclasses.replace(config, loss=dataclasses.replace(config.loss, r1_interval=1))
+    with pytest.raises(InputError, match="for the 3rd time"):
+        train(config, tmp_path)
+
+
+def test_the_mean_of_w_and_of_the_lengths_stay_finite(make_config: Any, tmp_path: Path) -> None:
+    trainer = build_trainer(make_config(precision="fp32"), torch.zeros(1, dtype=torch.int64))
+    with torch.no_grad():
+        trainer.generator.mapping.fc0.weight.fill_(math.inf)
+    trainer.generator_main(4)
+    trainer.generator_path_length(4)
+    assert trainer.generator.mapping.w_avg.isfinite().all()
+    assert trainer.pl_mean.isfinite()
+    assert trainer.skipped == 2
+    assert trainer.most_bad_updates == 1
