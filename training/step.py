@@ -214,7 +214,7 @@ class Trainer(Updater):
         """Take one step.
 
         Args:
-            real: (N, channels, H, W) float32 in [-1, 1], this process's :meth:`rows`.
+            real: (N, channels, H, W) float32 in [-1, 1], this process's rows of the batch.
             c_real: (N, C) one-hot, or None for unconditional networks.
 
         Returns:
