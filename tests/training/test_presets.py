@@ -102,9 +102,7 @@ def test_a_group_is_never_torn_by_what_a_device_computes_at_once() -> None:
     assert plan(256, 8, batch=16).discriminator.mbstd_group_size == 2
     run = plan(256, 1, batch=32, batch_per_device=2)
     assert run.discriminator.mbstd_group_size == 4
-    with pytest.raises(
-        InputError, match="at most 2 that hold whole minibatch groups of 4"
-    ):
+    with pytest.raises(InputError, match="at most 2 that hold whole minibatch groups of 4"):
         schedule_of(run, World(device=torch.device("cpu")))
 
 
