@@ -114,7 +114,7 @@ def test_a_run_has_the_same_bits_with_and_without(faces: str, weights: str, tmp_
     metric = metric_for_training(configure(weights, data))
     lines = []
     for name, measure in (("with", metric), ("without", None)):
-        outcome = train(config, tmp_path / name, metric=measure)
+        outcome = train(config, tmp_path / name, make_metric=lambda _, m=measure: m)
         text = (outcome.folder / "stats.jsonl").read_text().splitlines()
         lines.append([json.loads(line) for line in text])
     for a, b in zip(*lines, strict=True):
