@@ -230,11 +230,14 @@ def _phase(phase: PhaseConfig, choices: Choices, devices: int) -> PhaseConfig:
     return dataclasses.replace(phase, batch=batch, gamma=gamma)
 
 
-def _rampup(choices: Choices, numbers: Preset) -> float | None:
-    """Return the ramp-up of the average: none where the weights are another run's."""
-    if choices.ema_rampup is not None:
-        return choices.ema_rampup or None
-    return None if choices.transfer else numbers.ema_rampup
+def _ema(choices: Choices, batch: int) -> EmaConfig:
+    """Return the average's numbers: without a ramp-up where the weights are another run's."""
+    numbers = preset(choices.preset)
+    kimg, rampup = _chosen(choices, numbers, "ema_kimg"), choices.ema_rampup
+    if rampup is None and not choices.transfer:
+        rampup = numbers.ema_rampup
+    half_life_kimg = batch * 10 / 32 if kimg is None else kimg
+    return EmaConfig(half_life_kimg=half_life_kimg, rampup=rampup or None)
 
 
 def plan_run(
@@ -263,8 +266,7 @@ def plan_run(
     resolution, _ = shape_for(*size)
     loop = _loop(choices, resolution, devices)
     generator = _generator(data, size, c_dim, choices, loop)
-    numbers = preset(choices.preset)
-    lr, ema_kimg = _chosen(choices, numbers, "lr"), _chosen(choices, numbers, "ema_kimg")
+    lr = _chosen(choices, preset(choices.preset), "lr")
     lr = auto_lr(resolution) if lr is None else lr
     phases = tuple(_phase(phase, choices, devices) for phase in choices.schedule.phases)
     return RunConfig(
@@ -274,10 +276,7 @@ def plan_run(
         discriminator=_discriminator(generator, choices, loop, devices),
         loss=_loss(choices, resolution, loop.batch),
         optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
-        ema=EmaConfig(
-            half_life_kimg=loop.batch * 10 / 32 if ema_kimg is None else ema_kimg,
-            rampup=_rampup(choices, numbers),
-        ),
+        ema=_ema(choices, loop.batch),
         loop=loop,
         augment=choices.augment,
         schedule=dataclasses.replace(choices.schedule, phases=phases),

@@ -85,6 +85,16 @@ def format_table(rows: list[tuple[str, float, int]], steps: int, wall_sec: float
     return "\n".join(lines) + "\n"
 
 
+def _table_of(profiler: Any, steps: int, wall_sec: float) -> str:
+    events = profiler.key_averages()
+    gpu_us = sum(e.self_device_time_total for e in events)
+    rows = [
+        (e.key, float(e.self_device_time_total if gpu_us else e.self_cpu_time_total), e.count)
+        for e in events
+    ]
+    return format_table(rows, steps, wall_sec, "GPU" if gpu_us else "CPU")
+
+
 def profile_steps(step: Callable[[], None], steps: int, folder: str | Path) -> str:
     """Run some steps under the profiler; write a trace and a table of the slowest operators.
 
@@ -118,13 +128,7 @@ def profile_steps(step: Callable[[], None], steps: int, folder: str | Path) -> s
         _wait(cuda)
         wall_sec = time.perf_counter() - begin
     _write_trace(profiler, trace)
-    events = profiler.key_averages()
-    gpu_us = sum(e.self_device_time_total for e in events)
-    rows = [
-        (e.key, float(e.self_device_time_total if gpu_us else e.self_cpu_time_total), e.count)
-        for e in events
-    ]
-    text = format_table(rows, steps, wall_sec, "GPU" if gpu_us else "CPU")
+    text = _table_of(profiler, steps, wall_sec)
     with atomic_path(table) as temporary:
         temporary.write_text(text)
     return text
