@@ -56,6 +56,14 @@ def data() -> None:
     """Make ready sets of images, and look into sets."""
 
 
+_background_option = click.option(
+    "--background",
+    default=DataConfig.background,
+    show_default=True,
+    help="Colour behind transparency, a name or #rrggbb.",
+)
+
+
 @data.command("build")
 @click.argument("src", type=click.Path(path_type=Path))
 @click.argument("dst", type=click.Path(path_type=Path))
@@ -66,12 +74,7 @@ def data() -> None:
     help="Pixels, such as 64 or 96x64 (width x height); without it, the one size all images have.",
 )
 @click.option("--channels", type=int, default=DataConfig.channels, show_default=True)
-@click.option(
-    "--background",
-    default=DataConfig.background,
-    show_default=True,
-    help="Colour behind transparency, a name or #rrggbb.",
-)
+@_background_option
 @click.option(
     "--filter",
     type=click.Choice(get_args(Filter)),
@@ -119,12 +122,7 @@ def build_command(
 )
 @click.option("--fix", "dst", type=click.Path(path_type=Path), help=_FIX_HELP)
 @click.option("--channels", type=int, help="Of the copy; without it, what most files have.")
-@click.option(
-    "--background",
-    default=DataConfig.background,
-    show_default=True,
-    help="Colour behind transparency, a name or #rrggbb.",
-)
+@_background_option
 @click.option(
     "--filter",
     type=click.Choice(get_args(Filter)),

@@ -1,19 +1,12 @@
 """Every architecture against the plain float64 forward passes of plain.py."""
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
-
-_spec = importlib.util.spec_from_file_location("plain", Path(__file__).with_name("plain.py"))
-assert _spec is not None
-assert _spec.loader is not None
-plain: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(plain)
+from tests.networks import plain
 
 
 def randomised(network: torch.nn.Module) -> dict[str, torch.Tensor]:

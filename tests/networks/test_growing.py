@@ -1,8 +1,6 @@
 """Growing is continuous: what a grown network gives is known at every alpha."""
 
 import copy
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +17,7 @@ from stylegen.networks import (
     fade_images,
     grow,
 )
-
-_spec = importlib.util.spec_from_file_location("plain", Path(__file__).with_name("plain.py"))
-assert _spec is not None
-assert _spec.loader is not None
-plain: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(plain)
+from tests.networks import plain
 
 ARCHITECTURES = ("skip", "resnet", "orig")
 CASES: list[dict[str, Any]] = [  # the smaller network

@@ -1,7 +1,6 @@
 """Grown networks train: gradients of both orders, precision, layout, states, what goes on."""
 
 import copy
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,7 @@ from stylegen.networks import (
     lay_out,
     map_parameters,
 )
-
-_spec = importlib.util.spec_from_file_location("plain", Path(__file__).with_name("plain.py"))
-assert _spec is not None
-assert _spec.loader is not None
-plain: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(plain)
+from tests.networks import plain
 
 every_architecture = pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
 SHAPE: dict[str, Any] = {
