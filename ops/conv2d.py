@@ -78,31 +78,36 @@ def _weight_gradient_by_product(x: Tensor, dy: Tensor, k: int, stride: int, pad:
 
 
 @functools.cache
-def _block_products(kernels: Any, dtype: torch.dtype) -> bool:
+def _block_products(kernels: Any) -> bool:
     """Tell whether torch's block matrix product, which the kernel stands on, works here."""
-    x = torch.zeros(1, 16, 2, 2, dtype=dtype)
+    x = torch.zeros(1, 16, 2, 2)
     try:
         kernels.weight_gradient(x, x, 1, 1, 0)
     except RuntimeError as error:
-        _log.info("weight gradients in %s by torch's convolution: %s", dtype, error)
+        _log.info("weight gradients by torch's convolution: %s", error)
         return False
     return True
 
 
-_FEW_PIXELS = 2048  # up to which one product is fastest in bfloat16; measured on AVX512-BF16
+_FEW_PIXELS = 2048  # times the stride: up to which one product is fastest in bfloat16
 
 
 def _weight_gradient_on_cpu(
     x: Tensor, dy: Tensor, k: int, stride: int, padding: int
 ) -> Tensor | None:
-    """Return what is faster than torch's own, where anything is: measured for 16 channels up."""
-    if x.shape[1] < 16 or padding >= k or x.dtype not in (torch.float32, torch.bfloat16):
+    """Return what is faster than torch's own, where anything is.
+
+    Measured for 16 channels up, on AVX-512 with bfloat16.
+    """
+    if x.shape[1] < 16 or padding >= k:
         return None
-    few = dy.shape[0] * dy.shape[2] * dy.shape[3] <= _FEW_PIXELS
-    if x.dtype == torch.bfloat16 and (few or k == 1):
-        return _weight_gradient_by_product(x, dy, k, stride, padding)
+    if x.dtype == torch.bfloat16:
+        few = dy.shape[0] * dy.shape[2] * dy.shape[3] <= _FEW_PIXELS * stride
+        return _weight_gradient_by_product(x, dy, k, stride, padding) if few or k == 1 else None
+    if x.dtype != torch.float32 or stride == 1:
+        return None
     kernels = kernels_for("conv2d", x)
-    if kernels is None or not _block_products(kernels, x.dtype):
+    if kernels is None or not _block_products(kernels):
         return None
     dw: Tensor = kernels.weight_gradient(x, dy, k, stride, padding)
     return dw

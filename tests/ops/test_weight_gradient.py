@@ -91,14 +91,13 @@ def test_weight_gradients_of_what_is_no_number(dtype):
     assert dw[:, others].isfinite().all()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_any_number_of_threads_gives_the_same_weight_gradient(dtype):
-    grid.need_kernels()
-    x, dy = images(3, 65, 40, 41, dtype), images(3, 70, 40, 41, dtype)
+def test_any_number_of_threads_gives_the_same_weight_gradient():
+    kernels = grid.need_kernels()
+    x, dy = images(3, 65, 41, 42, torch.float32), images(3, 70, 20, 20, torch.float32)
     results = []
     for number in (1, 2, 3):
         with grid.threads(number):
-            results.append(MODULE._weight_gradient(x, dy, 3, 1, 1))
+            results.append(kernels.weight_gradient(x, dy, 3, 2, 0))
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
 

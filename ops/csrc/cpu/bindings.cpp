@@ -256,10 +256,9 @@ Tensor weight_gradient_(const Tensor& x, const Tensor& dy, int64_t taps, int64_t
                         int64_t padding) {
   check_images(x);
   check_images(dy);
-  const Type type = type_of(x);
-  TORCH_CHECK(type != Type::float64 && x.dtype() == dy.dtype() && x.size(0) == dy.size(0),
-              "wanted float32 or bfloat16 images of one batch, not ", x.dtype(), " ", x.sizes(),
-              " and ", dy.dtype(), " ", dy.sizes());
+  TORCH_CHECK(x.dtype() == at::kFloat && dy.dtype() == at::kFloat && x.size(0) == dy.size(0),
+              "wanted float32 images of one batch, not ", x.dtype(), " ", x.sizes(), " and ",
+              dy.dtype(), " ", dy.sizes());
   TORCH_CHECK(taps >= 1 && stride >= 1 && 0 <= padding && padding < taps, "taps ", taps,
               ", stride ", stride, ", padding ", padding);
   for (const int64_t d : {2, 3})
@@ -268,9 +267,10 @@ Tensor weight_gradient_(const Tensor& x, const Tensor& dy, int64_t taps, int64_t
   constexpr auto last = at::MemoryFormat::ChannelsLast;
   const Tensor in = x.contiguous(last), gradient = dy.contiguous(last);
   const Tensor dw = at::empty({dy.size(1), x.size(1), taps, taps}, x.options(), last);
-  weight_gradient(type, {x.size(0), x.size(2), x.size(3), x.size(1), dy.size(2), dy.size(3),
-                         dy.size(1), taps, stride, padding},
-                  in.const_data_ptr(), gradient.const_data_ptr(), dw.mutable_data_ptr());
+  weight_gradient({x.size(0), x.size(2), x.size(3), x.size(1), dy.size(2), dy.size(3), dy.size(1),
+                   taps, stride, padding},
+                  in.const_data_ptr<float>(), gradient.const_data_ptr<float>(),
+                  dw.mutable_data_ptr<float>());
   return dw;
 }
 

@@ -73,7 +73,7 @@ struct WeightGradient {
   int64_t taps, stride, padding;
 };
 
-// dw from the image x and the gradient dy; float32 or bfloat16.
-void weight_gradient(Type type, const WeightGradient& g, const void* x, const void* dy, void* dw);
+// dw from the image x and the gradient dy.
+void weight_gradient(const WeightGradient& g, const float* x, const float* dy, float* dw);
 
 }  // namespace stylegen
