@@ -1,0 +1,163 @@
+"""Latents: intermediate latents w with where they come from and which network they belong to.
+
+A latent file is a .npz with the key ``w`` of shape (1, L, D), as the official tools write and read
+it, so that files go both ways. Ours also say their source and the network's digest, which others
+ignore; a file of several latents has (N, L, D).
+
+N latents, L number of layers that take a w, D width of w.
+"""
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylegen import configs
+from stylegen.checkpoints.checksums import checksum
+from stylegen.errors import InputError
+from stylegen.files import atomic_path
+from stylegen.networks import Generator
+
+SUFFIX = ".npz"
+_SHOWN = 12  # hexadecimal digits of a digest that people see
+
+
+def network_digest(generator: Generator) -> str:
+    """Return the SHA-256 of a generator's configuration and tensors, hexadecimal.
+
+    Args:
+        generator: on any device, in any precision: neither changes the digest.
+    """
+    state = generator.state_dict()
+    return checksum(state, state.__getitem__, json.dumps(configs.to_dict(generator.config)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Latents:
+    """Some latents of one network.
+
+    Attributes:
+        w: (N, L, D) float32, on the CPU.
+        sources: N texts for people: a seed, a file's name.
+        network: digest of the network they belong to; empty for files of other programs.
+    """
+
+    w: Tensor
+    sources: tuple[str, ...]
+    network: str = ""
+
+    def __post_init__(self) -> None:
+        if self.w.ndim != 3 or len(self.w) != len(self.sources):
+            raise InputError(
+                f"latents should have shape (N, L, D) and N sources, not {tuple(self.w.shape)} "
+                f"and {len(self.sources)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+    def __getitem__(self, index: int | slice) -> "Latents":
+        some = index if isinstance(index, slice) else slice(index, index + 1 or None)
+        return Latents(w=self.w[some], sources=self.sources[some], network=self.network)
+
+    def check(self, generator: Generator, digest: str | None = None) -> None:
+        """Make sure that a generator can draw these latents.
+
+        Args:
+            generator: the network.
+            digest: its digest, if the latents must be its own and not only of its shape.
+
+        Raises:
+            InputError: they have another number of layers or width, or are another network's.
+        """
+        config, names = generator.config, ", ".join(self.sources[:3])
+        if self.w.shape[1:] != (config.num_ws, config.w_dim):
+            raise InputError(
+                f"{names}: latents of {self.w.shape[1]} layers and width {self.w.shape[2]}, but "
+                f"this network takes {config.num_ws} layers and width {config.w_dim}"
+            )
+        if digest and self.network and self.network != digest:
+            raise InputError(
+                f"{names}: latents of network {self.network[:_SHOWN]}, not of this one, "
+                f"{digest[:_SHOWN]}"
+            )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a latent file, atomically.
+
+        Args:
+            path: ends in .npz; replaced if it exists.
+
+        Raises:
+            InputError: another suffix, or a folder that cannot be written to.
+            OSError: the disk refuses.
+        """
+        if Path(path).suffix != SUFFIX:
+            raise InputError(f"A latent file's name should end in {SUFFIX}, not {path}.")
+        about = {"sources": self.sources, "network": self.network}
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, w=self.w.numpy(), stylegen=np.array(json.dumps(about)))
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> "Latents":
+        """Read a latent file: of this program, or of any that writes the key ``w``.
+
+        Raises:
+            InputError: it is missing, no .npz, or has no latents.
+        """
+        values = _read(Path(path))
+        w = values.get("w")
+        if w is None or w.ndim not in (2, 3) or w.dtype.kind != "f" or not np.isfinite(w).all():
+            raise InputError(f"{path} holds no latents: wanted finite numbers 'w' of (N, L, D)")
+        rows = torch.from_numpy(w.astype(np.float32)).reshape(-1, *w.shape[-2:])
+        about = _about(values.get("stylegen"))
+        sources = tuple(str(source) for source in about.get("sources", ()))
+        if len(sources) != len(rows):
+            name = Path(path).name
+            sources = tuple(name if len(rows) == 1 else f"{name}:{i}" for i in range(len(rows)))
+        return Latents(w=rows, sources=sources, network=str(about.get("network", "")))
+
+    @staticmethod
+    def join(parts: Sequence["Latents"]) -> "Latents":
+        """Put latents of one network behind each other.
+
+        Raises:
+            InputError: there are none, or they are of different shapes or networks.
+        """
+        if not parts:
+            raise InputError("no latents were given; wanted at least one")
+        shapes = {part.w.shape[1:] for part in parts}
+        networks = {part.network for part in parts} - {""}
+        if len(shapes) > 1 or len(networks) > 1:
+            raise InputError("latents of different networks cannot be put together")
+        return Latents(
+            w=torch.cat([part.w for part in parts]),
+            sources=tuple(source for part in parts for source in part.sources),
+            network=next(iter(networks), ""),
+        )
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a .npz that we know; nothing is unpickled."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files if name in ("w", "stylegen")}
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; wanted a latent file (*{SUFFIX})") from error
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
+        raise InputError(f"{path} is no latent file ({SUFFIX} with the key 'w')") from error
+
+
+def _about(text: np.ndarray | None) -> dict[str, object]:
+    """Read what our own files say of themselves; files of other programs say nothing."""
+    try:
+        value = json.loads(str(text))
+    except json.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
