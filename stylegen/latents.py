@@ -18,7 +18,9 @@ from torch import Tensor
 from stylegen.errors import InputError
 
 _MAX_SEED = 2**32 - 1
-_BANDS = {"coarse": (4, 8), "middle": (16, 32), "fine": (64, 1 << 30), "all": (4, 1 << 30)}
+_ANY = 1 << 30  # px, above all networks
+_BANDS = {"coarse": (4, 8), "middle": (16, 32), "fine": (64, _ANY), "all": (4, _ANY)}
+_FORMS = "layer numbers such as 0-3,7 or 8-, coarse, middle, fine, all, or RES:16-32"
 
 
 def parse_numbers(text: str, what: str = "numbers") -> list[int]:
@@ -116,12 +118,48 @@ def layer_resolutions(num_ws: int) -> list[int]:
     return [4 * 2 ** ((i + 1) // 2) for i in range(num_ws - 1)] + [4 * 2 ** ((num_ws - 2) // 2)]
 
 
+def _in_band(low: int, high: int, num_ws: int, name: str) -> list[int]:
+    """Return the layers of a range of nominal resolutions."""
+    resolutions = layer_resolutions(num_ws)
+    band = [i for i, r in enumerate(resolutions) if low <= r <= high]
+    if not band:
+        raise InputError(
+            f"layers: this network has no {name} layers: wanted {_px(low, high)}, and it has "
+            f"{_px(4, resolutions[-1])}"
+        )
+    return band
+
+
+def _px(low: int, high: int) -> str:
+    if high >= _ANY:
+        return f"{low} px and above"
+    return f"{low} px" if low == high else f"{low} to {high} px"
+
+
+def _read_part(word: str, num_ws: int) -> list[int]:
+    """Read one of the comma-separated parts of a list of layers."""
+    if word in _BANDS:
+        return _in_band(*_BANDS[word], num_ws, word)
+    open_end = re.fullmatch(r"(\d+)\s*-", word)
+    if open_end:
+        return list(range(int(open_end[1]), max(num_ws, int(open_end[1]) + 1)))
+    match = re.fullmatch(r"RES\s*:\s*(\d+)(?:\s*(-)\s*(\d*))?", word, re.IGNORECASE)
+    if match is None:
+        return parse_numbers(word, f"layers ({_FORMS})")
+    low = int(match[1])
+    high = int(match[3]) if match[3] else _ANY if match[2] else low
+    if high < low:
+        raise InputError(f"layers: the range {word} should run from small to large")
+    return _in_band(low, high, num_ws, word)
+
+
 def parse_layers(text: str, num_ws: int) -> list[int]:
     """Read which layers a style acts on.
 
     Args:
-        text: layer numbers such as "0-3,7", or coarse (4-8 px), middle (16-32 px), fine (64 px
-            and above), all; or several of these, separated by commas.
+        text: layer numbers such as "0-3,7" or "8-" (from layer 8 on); coarse (4-8 px), middle
+            (16-32 px), fine (64 px and above), all; "RES:16-32", all layers of these nominal
+            resolutions, "RES:16" or "RES:16-"; or several of these, separated by commas.
         num_ws: L of the network.
 
     Returns:
@@ -131,20 +169,24 @@ def parse_layers(text: str, num_ws: int) -> list[int]:
         InputError: the text has another form, names a layer that the network lacks, or a range
             in which it has no layer.
     """
-    layers: set[int] = set()
-    for part in text.split(","):
-        word = part.strip()
-        if word not in _BANDS:
-            layers.update(parse_numbers(word, "styles (layer numbers, coarse, middle or fine)"))
-            continue
-        low, high = _BANDS[word]
-        band = [i for i, r in enumerate(layer_resolutions(num_ws)) if low <= r <= high]
-        if not band:
-            raise InputError(f"styles: this network has no {word} layers ({low} px and above)")
-        layers.update(band)
+    layers = {i for part in text.split(",") for i in _read_part(part.strip(), num_ws)}
     if max(layers) >= num_ws:
         raise InputError(
-            f"styles: layer {max(layers)} was asked for, but the network has layers 0 to "
+            f"layers: layer {max(layers)} was asked for, but the network has layers 0 to "
             f"{num_ws - 1}"
         )
     return sorted(layers)
+
+
+def parse_weights(text: str) -> list[float]:
+    """Read "1,1,0.5,0" as numbers, one for each layer.
+
+    Raises:
+        InputError: a part is no number.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(
+            f"weights: {text!r} is not a list of numbers such as 1,1,0.5,0, one for each layer"
+        ) from error

@@ -11,6 +11,7 @@ from stylegen.latents import (
     one_hot,
     parse_layers,
     parse_seeds,
+    parse_weights,
     seeds_to_z,
 )
 
@@ -54,10 +55,37 @@ def test_layers_follow_the_resolution() -> None:
         assert [i for band in bands for i in band] == list(range(num_ws))
 
 
+def test_open_ranges_and_ranges_of_resolutions() -> None:
+    # by hand: layers 0..9 belong to [4, 8, 8, 16, 16, 32, 32, 64, 64, 64] px
+    assert parse_layers("8-", 10) == [8, 9]
+    assert parse_layers("0, 7 -", 10) == [0, 7, 8, 9]
+    assert parse_layers("RES:16-32", 10) == [3, 4, 5, 6]
+    assert parse_layers("RES:8", 10) == [1, 2]
+    assert parse_layers("res:32-,0", 10) == [0, 5, 6, 7, 8, 9]
+    assert parse_layers("RES:5-40", 10) == [1, 2, 3, 4, 5, 6]  # 8, 16 and 32 px lie within
+    assert parse_layers("RES:4-1024", 18) == list(range(18))
+    assert parse_layers("RES:512-1024", 18) == [13, 14, 15, 16, 17]
+    # every block's layers, together, are all layers
+    blocks = [parse_layers(f"RES:{4 * 2**k}", 18) for k in range(9)]
+    assert [i for block in blocks for i in block] == list(range(18))
+
+
+def test_weights() -> None:
+    assert parse_weights("1, 0.5,0,.25") == [1, 0.5, 0, 0.25]
+    with pytest.raises(InputError, match="'1,,2' is not a list of numbers"):
+        parse_weights("1,,2")
+
+
 @pytest.mark.parametrize(
     ("text", "num_ws", "sentence"),
-    [("fine", 8, "no fine layers"), ("0-8", 8, "layers 0 to 7"), ("top", 8, "'top'")],
-)
+    [
+        ("fine", 8, "no fine layers"), ("0-8", 8, "layers 0 to 7"), ("top", 8, "'top'"),
+        ("8-", 8, "layer 8 was asked for"), ("RES:32-16", 8, "small to large"),
+        ("RES:64", 8, "no RES:64 layers: wanted 64 px, and it has 4 to 32 px"),
+        ("RES:9-15", 8, "wanted 9 to 15 px"), ("RES:", 8, "'RES:'"), ("-3", 8, "'-3'"),
+        ("RES:-8", 8, "RES:16-32"), ("", 8, "''"), ("0,", 8, "layers"),
+    ],
+)  # fmt: skip
 def test_layers_that_do_not_exist_are_refused(text: str, num_ws: int, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         parse_layers(text, num_ws)

@@ -5,6 +5,13 @@ from typing import Any
 
 import click
 
+from stylegen.cli.latent_options import (
+    SOURCES,
+    open_latents,
+    photo_options,
+    source_stems,
+    unique_names,
+)
 from stylegen.cli.options import (
     class_option,
     device_option,
@@ -19,25 +26,53 @@ from stylegen.cli.options import (
 )
 
 
+def _files(out: Path, rows: list[str], cols: list[str]) -> tuple[Path, dict[Path, tuple[int, int]]]:
+    """Return the grid's file, and the images' files with their row and column."""
+    if out.suffix and not out.is_dir():
+        return out, {}
+    places = [(i, j) for i in range(len(rows)) for j in range(len(cols))]
+    names = unique_names([f"{rows[i]}-{cols[j]}" for i, j in places])
+    return out / "grid.png", {
+        out / f"{n}.png": place for n, place in zip(names, places, strict=True)
+    }
+
+
+def _chosen(layers: tuple[int, ...], weights: tuple[float, ...]) -> str:
+    """Say which layers were mixed, and if that leaves nothing of a source."""
+    if not layers:
+        return "no layer of the columns: each mix is its row"
+    listed = f"layers {','.join(str(i) for i in layers)} of the columns"
+    return listed + (": each mix is its column" if min(weights) == 1 else "")
+
+
 @click.command("mix")
 @network_option
-@click.option("--rows", required=True, help="Seeds down the left edge, such as 85,100,75.")
-@click.option("--cols", required=True, help="Seeds along the top edge, such as 55,821.")
+@click.option("--rows", required=True, help=f"Down the left edge: {SOURCES}.")
+@click.option("--cols", required=True, help="Along the top edge, likewise.")
 @click.option(
     "--styles",
-    help="Layers that take the column's style: numbers such as 0-3,7, or coarse (4-8 px), middle "
-    "(16-32 px), fine (64 px and above).  [default: coarse]",
+    help="Layers that take the column's style: numbers such as 0-3,7 or 8-; coarse (4-8 px), "
+    "middle (16-32 px), fine (64 px and above), all; or RES:16-32.  [default: coarse]",
+)
+@click.option(
+    "--strength", default=1.0, show_default=True,
+    help="How much of the column these layers take: 0 leaves the row, 1 is full.",
+)  # fmt: skip
+@click.option(
+    "--weights",
+    help="Instead of --styles: how much of the column each layer takes, such as 1,1,0.5,0,0,0.",
 )
 @click.option(
     "--out",
     default="mix.png",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="An image file for the grid; or a folder for grid.png and every image.",
+    help="An image file for the grid; or a folder for grid.png and every image with its latent.",
 )
 @psi_option
 @class_option
 @noise_option
+@photo_options
 @device_option
 @precision_option
 @overwrite_option
@@ -46,35 +81,41 @@ def mix(
     rows: str,
     cols: str,
     styles: str | None,
+    strength: float,
+    weights: str | None,
     out: Path,
+    psi: float,
+    class_name: str | None,
+    noise: Any,
     device: str,
     precision: str,
     overwrite: bool,
-    **options: Any,
+    **photos: Any,
 ) -> None:
     """Mix styles: each row's image with the chosen layers' styles of each column's.
 
-    The sources stand at the left and top edges of the grid.
+    The sources stand at the left and top edges of the grid. Photos are projected first, and their
+    latents kept beside them.
     """
-    from stylegen.editing import mix as mix_styles
+    from stylegen.editing.mixing import layer_weights
+    from stylegen.editing.mixing import mix as mix_styles
     from stylegen.images import check_image_name, save_image
-    from stylegen.latents import parse_seeds
+    from stylegen.latents import parse_weights
 
-    row_seeds, col_seeds = parse_seeds(rows), parse_seeds(cols)
-    single = bool(out.suffix) and not out.is_dir()
-    pairs = {} if single else {
-        out / f"{r}-{c}.png": (i, j)
-        for i, r in enumerate(row_seeds)
-        for j, c in enumerate(col_seeds)
-    }  # fmt: skip
-    grid = out if single else out / "grid.png"
-    refuse_existing([grid, *pairs], overwrite)
+    stems = source_stems([rows, cols])
+    grid, pairs = _files(out, *stems)
+    refuse_existing([grid, *pairs, *(path.with_suffix(".npz") for path in pairs)], overwrite)
     check_image_name(grid)
+    given = None if weights is None else parse_weights(weights)
     generator = load_network(network, device, precision)
+    chosen = layer_weights(generator.config.num_ws, styles, strength, given).tolist()
     with new_folder(grid.parent):
-        mixed = mix_styles(generator, row_seeds, col_seeds, styles, **options)
+        a, b = open_latents(
+            network, generator, [rows, cols], psi=psi, class_name=class_name, **photos
+        )
+        mixed = mix_styles(generator, a, b, weights=chosen, noise=noise)
         save_image(mixed.grid(), grid)
         for path, (i, j) in pairs.items():
             save_image(mixed.mixed[i, j], path)
-    layers = ",".join(str(i) for i in mixed.layers)
-    click.echo(f"{grid}: {len(row_seeds)} x {len(col_seeds)} mixes, layers {layers} of the columns")
+            mixed.latent(i, j).save(path.with_suffix(".npz"))
+    click.echo(f"{grid}: {len(a)} x {len(b)} mixes, {_chosen(mixed.layers, mixed.weights)}")

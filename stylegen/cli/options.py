@@ -11,7 +11,7 @@ import click
 from stylegen.errors import InputError
 from stylegen.precision import PRECISIONS
 
-Progress = Callable[[int, int], None]
+Progress = Callable[..., None]
 
 network_option = click.option(
     "--network", required=True, type=click.Path(path_type=Path), help="A snapshot (.safetensors)."
@@ -79,8 +79,14 @@ def load_network(path: Path, device: str, precision: str, compiled: bool = False
         )
     generator.set_precision(dtype)
     if compiled:
-        generator.synthesis.compile(mode="reduce-overhead" if place.type == "cuda" else None)
+        compile_network(generator)
     return generator
+
+
+def compile_network(generator: Any) -> None:
+    """Let torch.compile have a generator's synthesis network; with CUDA graphs on a GPU."""
+    device = next(generator.parameters()).device
+    generator.synthesis.compile(mode="reduce-overhead" if device.type == "cuda" else None)
 
 
 def parse_grid(text: str, count: int) -> tuple[int, int]:
@@ -132,13 +138,18 @@ def new_folder(path: Path) -> Iterator[None]:
 
 @contextmanager
 def bar(description: str, unit: str) -> Iterator[Progress]:
-    """A progress bar on stderr, as a callable (done, total); silent when stderr is no terminal."""
+    """A progress bar on stderr; silent when stderr is no terminal.
+
+    It is a callable of what is done, the total, and if there is one, the distance to a goal.
+    """
     from tqdm import tqdm
 
     with tqdm(desc=description, unit=unit, disable=None, leave=False) as line:
 
-        def show(done: int, total: int) -> None:
+        def show(done: int, total: int, distance: float | None = None) -> None:
             line.total = total
+            if distance is not None:
+                line.set_postfix_str(f"distance {distance:.4g}", refresh=False)
             line.update(done - line.n)
 
         yield show

@@ -10,9 +10,11 @@ N latents, L number of layers that take a w, D width of w.
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +27,11 @@ from stylegen.files import atomic_path
 from stylegen.networks import Generator
 
 SUFFIX = ".npz"
-_SHOWN = 12  # hexadecimal digits of a digest that people see
+SHOWN_DIGITS = 12  # of a digest, that people see
+_BROKEN = (
+    ValueError, TypeError, AttributeError, EOFError, IsADirectoryError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def network_digest(generator: Generator) -> str:
@@ -43,9 +49,12 @@ class Latents:
     """Some latents of one network.
 
     Attributes:
-        w: (N, L, D) float32, on the CPU.
+        w: (N, L, D), turned into float32 on the CPU without gradients.
         sources: N texts for people: a seed, a file's name.
         network: digest of the network they belong to; empty for files of other programs.
+
+    Raises:
+        InputError: w has another rank, or there are not N sources.
     """
 
     w: Tensor
@@ -58,11 +67,17 @@ class Latents:
                 f"latents should have shape (N, L, D) and N sources, not {tuple(self.w.shape)} "
                 f"and {len(self.sources)}"
             )
+        object.__setattr__(self, "w", self.w.detach().to("cpu", torch.float32))
 
     def __len__(self) -> int:
         return len(self.w)
 
+    def __iter__(self) -> Iterator["Latents"]:
+        return (self[i] for i in range(len(self)))
+
     def __getitem__(self, index: int | slice) -> "Latents":
+        if not isinstance(index, slice) and not -len(self) <= index < len(self):
+            raise IndexError(f"there is no latent {index} among {len(self)}")
         some = index if isinstance(index, slice) else slice(index, index + 1 or None)
         return Latents(w=self.w[some], sources=self.sources[some], network=self.network)
 
@@ -84,15 +99,16 @@ class Latents:
             )
         if digest and self.network and self.network != digest:
             raise InputError(
-                f"{names}: latents of network {self.network[:_SHOWN]}, not of this one, "
-                f"{digest[:_SHOWN]}"
+                f"{names}: latents of network {self.network[:SHOWN_DIGITS]}, not of this one, "
+                f"{digest[:SHOWN_DIGITS]}"
             )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], notes: Mapping[str, Any] | None = None) -> None:
         """Write a latent file, atomically.
 
         Args:
             path: ends in .npz; replaced if it exists.
+            notes: more to say of them, plain values; :func:`read_notes` gives them back.
 
         Raises:
             InputError: another suffix, or a folder that cannot be written to.
@@ -100,7 +116,7 @@ class Latents:
         """
         if Path(path).suffix != SUFFIX:
             raise InputError(f"A latent file's name should end in {SUFFIX}, not {path}.")
-        about = {"sources": self.sources, "network": self.network}
+        about = {"sources": self.sources, "network": self.network, "notes": dict(notes or {})}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, w=self.w.numpy(), stylegen=np.array(json.dumps(about)))
 
@@ -112,15 +128,14 @@ class Latents:
             InputError: it is missing, no .npz, or has no latents.
         """
         values = _read(Path(path))
-        w = values.get("w")
-        if w is None or w.ndim not in (2, 3) or w.dtype.kind != "f" or not np.isfinite(w).all():
+        rows = _rows(values.get("w"))
+        if rows is None:
             raise InputError(f"{path} holds no latents: wanted finite numbers 'w' of (N, L, D)")
-        rows = torch.from_numpy(w.astype(np.float32)).reshape(-1, *w.shape[-2:])
         about = _about(values.get("stylegen"))
-        sources = tuple(str(source) for source in about.get("sources", ()))
+        named = about.get("sources")
+        sources = tuple(map(str, named)) if isinstance(named, list) else ()
         if len(sources) != len(rows):
-            name = Path(path).name
-            sources = tuple(name if len(rows) == 1 else f"{name}:{i}" for i in range(len(rows)))
+            sources = file_sources(Path(path), len(rows))
         return Latents(w=rows, sources=sources, network=str(about.get("network", "")))
 
     @staticmethod
@@ -143,18 +158,42 @@ class Latents:
         )
 
 
+def file_sources(path: Path, count: int) -> tuple[str, ...]:
+    """Name the latents of a file by the file: w.npz, or w.npz:0, w.npz:1 and so on."""
+    return (path.name,) if count == 1 else tuple(f"{path.name}:{i}" for i in range(count))
+
+
+def read_notes(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the notes of a latent file; none in files of other programs.
+
+    Raises:
+        InputError: the file is missing or no .npz.
+    """
+    notes = _about(_read(Path(path)).get("stylegen")).get("notes")
+    return notes if isinstance(notes, dict) else {}
+
+
+def _rows(w: np.ndarray | None) -> Tensor | None:
+    """Return (N, L, D) or (L, D) as (N, L, D) float32; None for what are no latents."""
+    if w is None or w.ndim not in (2, 3) or w.dtype.kind != "f" or not w.size:
+        return None
+    with np.errstate(over="ignore"):
+        rows = torch.from_numpy(w.astype(np.float32)).reshape(-1, *w.shape[-2:])
+    return rows if rows.isfinite().all() else None
+
+
 def _read(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of a .npz that we know; nothing is unpickled."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files if name in ("w", "stylegen")}
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; wanted a latent file (*{SUFFIX})") from error
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
+    except _BROKEN as error:
         raise InputError(f"{path} is no latent file ({SUFFIX} with the key 'w')") from error
 
 
-def _about(text: np.ndarray | None) -> dict[str, object]:
+def _about(text: np.ndarray | None) -> dict[str, Any]:
     """Read what our own files say of themselves; files of other programs say nothing."""
     try:
         value = json.loads(str(text))

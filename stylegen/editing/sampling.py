@@ -1,4 +1,4 @@
-"""Samples by seed.
+"""Images of seeds and of latents.
 
 Rounding depends a little on how many images are computed together, so images are drawn one by one
 on a CPU (where that costs nothing) and in groups of one fixed size elsewhere: the image of a seed
@@ -7,12 +7,14 @@ never depends on which others were asked for.
 N images, C channels, H height, W width, L number of layers that take a w, D width of w.
 """
 
+import zlib
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from stylegen.devices import full_float32, seeded
+from stylegen.editing.latents import Latents
 from stylegen.errors import InputError
 from stylegen.images import to_uint8
 from stylegen.latents import class_index, one_hot, seeds_to_z
@@ -97,6 +99,42 @@ def draw(
             drawn = to_uint8(generator.synthesis(part, noise=noise))
         images.append(drawn[: len(ws) - first].cpu())
     return torch.cat(images)
+
+
+def noise_seeds(latents: Latents) -> list[int]:
+    """Return each latent's seed of random noise: that of a seed, or one made of its numbers.
+
+    So a latent draws the same wherever it stands, and a seed's latent the same as the seed.
+    """
+    return [
+        int(source) if source.isdecimal() and int(source) < 2**32 else zlib.crc32(w.numpy().data)
+        for source, w in zip(latents.sources, latents.w.contiguous(), strict=True)
+    ]
+
+
+def draw_latents(
+    generator: Generator,
+    latents: Latents,
+    noise: Noise = "const",
+    seeds: Sequence[int] | None = None,
+) -> Tensor:
+    """Draw the images of latents.
+
+    Args:
+        generator: from :func:`stylegen.load`.
+        latents: N of them, of its shape.
+        noise: as of :func:`generate`.
+        seeds: of random noise; None: :func:`noise_seeds`.
+
+    Returns:
+        (N, C, H, W) uint8 on the CPU.
+
+    Raises:
+        InputError: the latents are of another shape.
+    """
+    latents.check(generator)
+    ws = latents.w.to(next(generator.parameters()).device)
+    return draw(generator, ws, noise, noise_seeds(latents) if seeds is None else seeds)
 
 
 def generate(

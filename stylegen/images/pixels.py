@@ -98,3 +98,19 @@ def make_grid(x: Tensor, columns: int, margin: int = 0) -> Tensor:
     sheet = sheet.reshape(rows, columns, C, H + margin, W + margin).permute(2, 0, 3, 1, 4)
     full = sheet.reshape(C, rows * (H + margin), columns * (W + margin))
     return full[:, : full.shape[1] - margin, : full.shape[2] - margin].contiguous()
+
+
+def make_table(rows: Tensor, columns: Tensor, cells: Tensor) -> Tensor:
+    """Lay a table out: images of columns above, those of rows at the left, white in the corner.
+
+    Args:
+        rows: uint8 (A, C, H, W).
+        columns: uint8 (B, C, H, W).
+        cells: uint8 (A, B, C, H, W).
+
+    Returns:
+        uint8 (C, (A + 1) H, (B + 1) W).
+    """
+    corner = torch.full_like(columns[:1], 255)
+    lines = [torch.cat([row[None], line]) for row, line in zip(rows, cells, strict=True)]
+    return make_grid(torch.cat([corner, columns, *lines]), len(columns) + 1)

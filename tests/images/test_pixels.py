@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from stylegen.errors import InputError
-from stylegen.images import from_pil, from_uint8, make_grid, to_pil, to_uint8
+from stylegen.images import from_pil, from_uint8, make_grid, make_table, to_pil, to_uint8
 
 
 def test_to_uint8_truncates_and_clamps_by_hand():
@@ -68,3 +68,9 @@ def test_grid_places_each_image():
 def test_grid_refuses(x, columns, margin):
     with pytest.raises(InputError, match="A grid needs"):
         make_grid(x, columns, margin)
+
+
+def test_a_table_has_its_rows_at_the_left_and_its_columns_above():
+    rows, columns = (torch.tensor(v, dtype=torch.uint8)[:, None, None, None] for v in ([1, 2], [3]))
+    cells = torch.tensor([[4], [5]], dtype=torch.uint8)[..., None, None, None]
+    assert make_table(rows, columns, cells).tolist() == [[[255, 3], [1, 4], [2, 5]]]

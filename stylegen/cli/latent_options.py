@@ -1,0 +1,136 @@
+"""Latents on the command line: seeds, latent files and photos, wherever a latent is wanted."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import click
+
+from stylegen.cli.options import bar
+from stylegen.editing.projection.config import ProjectionConfig, Space
+
+if TYPE_CHECKING:
+    from stylegen.editing.latents import Latents
+    from stylegen.editing.sources import Source
+
+SOURCES = "seeds, latent files (.npz) and photos, such as 85,0-3,w.npz,photo.jpg"
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_PHOTO_OPTIONS = (
+    click.option(
+        "--project-space", type=click.Choice(get_args(Space)), default=ProjectionConfig.space,
+        show_default=True, help="Photos: one w for all layers, or w+, one for each.",
+    ),
+    click.option(
+        "--project-steps", type=int, default=ProjectionConfig.steps, show_default=True,
+        help="Photos: steps of the search for their latents.",
+    ),
+    click.option(
+        "--distance", default="discriminator", show_default=True,
+        help="Photos: what compares images: discriminator, pyramid, squeezenet or lpips-vgg.",
+    ),
+    click.option(
+        "--distance-weights", type=click.Path(path_type=Path), metavar="FILE",
+        help="Photos: weights file of the distance, if it needs one.",
+    ),
+)  # fmt: skip
+
+
+def photo_options(command: _Command) -> _Command:
+    """Add the options of photos that are taken as latents: --project-space and others.
+
+    The command hands them to :func:`open_latents` by their names.
+    """
+    for option in reversed(_PHOTO_OPTIONS):
+        command = option(command)
+    return command
+
+
+def source_stems(texts: "Sequence[Source | Sequence[Source]]") -> list[list[str]]:
+    """Read sources before any work, and name files after them, each name once in its list.
+
+    Args:
+        texts: lists of sources, as users write them or read already.
+
+    Returns:
+        For each list, a name for each of its latents that can be part of a file's name: 85 for
+        a seed, w for w.npz, photo for photo.jpg.
+
+    Raises:
+        InputError: a text cannot be read, or a file is missing or of another kind.
+    """
+    from stylegen.editing.sources import source_names
+
+    return [unique_names([_stem(name) for name in source_names(text)]) for text in texts]
+
+
+def _stem(name: str) -> str:
+    """Take the suffix off, and turn what file names should not hold into dashes."""
+    stem = re.sub(r"\.\w+(?=$|:\d+$)", "", name)
+    return re.sub(r"[^\w.+-]+", "-", stem).strip(".-") or "latent"
+
+
+def unique_names(stems: list[str]) -> list[str]:
+    """Number names that came before: a, b, a becomes a, b, a-2."""
+    names: list[str] = []
+    for stem in stems:
+        tries = [stem, *(f"{stem}-{i}" for i in range(2, len(stems) + 1))]
+        names.append(next(name for name in tries if name not in names))
+    return names
+
+
+def open_latents(
+    network: Path,
+    generator: Any,
+    texts: "Sequence[Source | Sequence[Source]]",
+    *,
+    project_space: Space,
+    project_steps: int,
+    distance: str,
+    distance_weights: Path | None,
+    psi: float = 1.0,
+    cutoff: int | None = None,
+    class_name: str | None = None,
+) -> "list[Latents]":
+    """Turn lists of sources into latents; photos are projected, and kept beside the photos.
+
+    Args:
+        network: the snapshot, whose discriminator compares photos if it is asked to.
+        generator: from it.
+        texts: lists of sources, as users write them or read already.
+        project_space: as all up to distance_weights, see :func:`photo_options`.
+        project_steps: likewise.
+        distance: likewise.
+        distance_weights: likewise.
+        psi: truncation of all of them.
+        cutoff: number of layers that it acts on; None: all.
+        class_name: class of seeds and photos.
+
+    Returns:
+        The latents of each list.
+
+    Raises:
+        InputError: a source or an option cannot be used.
+    """
+    from stylegen.checkpoints.snapshot import load_discriminator
+    from stylegen.editing.photos import photo_projector
+    from stylegen.editing.sources import resolve_groups
+
+    config = ProjectionConfig(space=project_space, steps=project_steps, noise_maps="stored")
+    device = next(generator.parameters()).device
+
+    def project(paths: Sequence[Path]) -> "Latents":
+        own = distance == "discriminator"
+        with bar("projecting", "step") as progress:
+            photos = photo_projector(
+                generator, load_discriminator(network, device) if own else None, config=config,
+                distance=distance, weights=distance_weights, class_name=class_name,
+                progress=progress,
+            )  # fmt: skip
+            return photos(paths)
+
+    return resolve_groups(
+        generator, texts, psi=psi, cutoff=cutoff, class_name=class_name, photos=project
+    )
