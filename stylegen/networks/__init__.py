@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stylegen.networks.fading import downsample_images, fade_images
     from stylegen.networks.generator import Generator
     from stylegen.networks.growing import faded, grow, map_parameters
-    from stylegen.networks.layers import freeze, lay_out
+    from stylegen.networks.layers import freeze, lay_out, thaw
     from stylegen.networks.synthesis import Noise
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "lay_out",
     "map_parameters",
     "shape_for",
+    "thaw",
 ]
 
 _HOMES = {
@@ -45,6 +46,7 @@ _HOMES = {
     "lay_out": "stylegen.networks.layers",
     "map_parameters": "stylegen.networks.growing",
     "Noise": "stylegen.networks.synthesis",
+    "thaw": "stylegen.networks.layers",
 }
 
 __getattr__ = lazy_names(__name__, _HOMES)

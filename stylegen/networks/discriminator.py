@@ -164,8 +164,8 @@ class DiscriminatorEpilogue(nn.Module):
             return minibatch_stddev(x, 1, self.mbstd_channels)
         return torch.cat([minibatch_stddev(p, group, self.mbstd_channels) for p in x.chunk(parts)])
 
-    def features(self, x: Tensor | None, image: Tensor | None, parts: int = 1) -> Tensor:
-        """Map (N, I, h0, w0), and for the skip architecture the image, to (N, I)."""
+    def convolved(self, x: Tensor | None, image: Tensor | None, parts: int = 1) -> Tensor:
+        """Map (N, I, h0, w0), and for the skip architecture the image, to (N, I, h0, w0)."""
         if self.fromrgb is not None and image is not None:
             rgb: Tensor = self.fromrgb(image.to(torch.float32))
             x = rgb if x is None else x.to(torch.float32) + rgb
@@ -173,7 +173,12 @@ class DiscriminatorEpilogue(nn.Module):
         x = x.to(torch.float32)
         if self.mbstd_channels:
             x = self._with_deviation(x, parts)
-        y: Tensor = self.fc(self.conv(x).flatten(1))
+        y: Tensor = self.conv(x)
+        return y
+
+    def features(self, x: Tensor | None, image: Tensor | None, parts: int = 1) -> Tensor:
+        """Map (N, I, h0, w0), and for the skip architecture the image, to (N, I)."""
+        y: Tensor = self.fc(self.convolved(x, image, parts).flatten(1))
         return y
 
     def forward(
@@ -214,8 +219,13 @@ class Discriminator(BlockNetwork):
             shape = ", ".join(str(n) for n in wanted)
             raise InputError(f"image should have shape (N, {shape}), not {tuple(image.shape)}")
 
-    def _down_to_base(self, image: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Run all blocks but the last: features, and for the skip architecture the image."""
+    def _down_to_base(
+        self, image: Tensor, kept: list[Tensor] | None = None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Run all blocks but the last: features, and for the skip architecture the image.
+
+        The features of each block are appended to ``kept``.
+        """
         x: Tensor | None = None
         # images come as they are decoded; in another layout, every layer would convert
         rest: Tensor | None = image.contiguous(memory_format=layout_of(self.b4.conv.weight))
@@ -225,6 +235,8 @@ class Discriminator(BlockNetwork):
             x, rest = block(x, rest)
             if whole is not None and self.fade is not None:
                 x = self.fade(x, whole, following.dtype)
+            if kept is not None:
+                kept.append(x)
         return x, rest
 
     def forward(self, image: Tensor, c: Tensor | None = None, parts: int = 1) -> Tensor:
@@ -268,3 +280,21 @@ class Discriminator(BlockNetwork):
         self._check(image)
         features: Tensor = self.b4.features(*self._down_to_base(image), parts=len(image))
         return features
+
+    def block_features(self, image: Tensor) -> list[Tensor]:
+        """Return what each block makes of images, each image as if it came alone.
+
+        Args:
+            image: (N, channels, H, W) float32, about [-1, 1].
+
+        Returns:
+            Activations (N, O, h / 2, w / 2) after each block, from the largest down, in the type
+            that the block computes in; then those of the last convolution, (N, I, h0, w0) float32.
+
+        Raises:
+            InputError: the image has another shape than the network's.
+        """
+        self._check(image)
+        kept: list[Tensor] = []
+        x, rest = self._down_to_base(image, kept)
+        return [*kept, self.b4.convolved(x, rest, parts=len(image))]

@@ -26,6 +26,7 @@ from stylegen.ops import (
     epilogue,
     scaled_weight,
     setup_filter,
+    weight_and_energy,
 )
 
 
@@ -92,6 +93,23 @@ def freeze(network: _Network) -> _Network:
         if hasattr(module, "prepare"):
             module.prepare = PreparedWeight()  # type: ignore[assignment]
     return network.eval().requires_grad_(False)
+
+
+def thaw(network: _Network) -> _Network:
+    """Let a network that :func:`freeze` prepared be trained: weights narrowed for each call again.
+
+    It stays in evaluation mode, in which the running mean of w is left alone.
+
+    Args:
+        network: changed in place; one that was never frozen gets all its gradients, no more.
+
+    Returns:
+        The network.
+    """
+    for module in network.modules():
+        if hasattr(module, "prepare"):
+            module.prepare = weight_and_energy  # type: ignore[assignment]
+    return network.requires_grad_(True)
 
 
 class FullyConnected(nn.Module):
