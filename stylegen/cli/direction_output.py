@@ -1,0 +1,104 @@
+"""What ``stylegen directions apply`` writes: one picture, a folder of images, or a video."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylegen.cli.options import bar, new_folder, refuse_existing
+
+if TYPE_CHECKING:
+    from stylegen.editing.directions import Direction
+    from stylegen.editing.latents import Latents
+
+
+class Plan:
+    """Which files will be written.
+
+    Args:
+        out: a file or a folder.
+        stems: a name for each source.
+        amounts: the strengths.
+        is_video: frames are asked for.
+        is_plane: two directions are.
+    """
+
+    def __init__(
+        self, out: Path, stems: list[str], amounts: list[float], is_video: bool, is_plane: bool
+    ) -> None:
+        self.out, self.is_video, self.amounts = out, is_video, amounts
+        single = bool(out.suffix) and not out.is_dir()
+        self.picture = out if single else out / ("plane.png" if is_plane else "strip.png")
+        self.images: list[tuple[Path, int, tuple[int, ...]]] = []
+        if single or is_video:
+            return
+        count = range(len(amounts))
+        places = [(i, j) for i in count for j in count] if is_plane else [(i,) for i in count]
+        for n, stem in enumerate(stems):
+            for place in places:
+                name = "".join(f"{amounts[i]:+.2f}" for i in reversed(place))
+                self.images.append((out / f"{stem}{name}.png", n, place))
+
+    def check(self, overwrite: bool, fps: str) -> None:
+        """Make sure, before the work, that everything can be written.
+
+        Raises:
+            InputError: something exists, or has a name of no known format.
+        """
+        from stylegen.images import check_image_name
+        from stylegen.images.video import check_video
+
+        if self.is_video:
+            check_video(self.out, fps, overwrite)
+            return
+        files = [path for path, _, _ in self.images]
+        refuse_existing(
+            [self.picture, *files, *(path.with_suffix(".npz") for path in files)], overwrite
+        )
+        check_image_name(self.picture)
+
+
+def write_images(
+    plan: Plan, generator: Any, latents: "Latents", chosen: "list[Direction]", noise: Any
+) -> str:
+    """Draw and write a strip or a plane; in a folder, also every image and its latent."""
+    from stylegen.editing.directions import move, plane, strip
+    from stylegen.images import make_grid, save_image
+
+    amounts = plan.amounts
+    if len(chosen) == 2:
+        images = plane(generator, latents, chosen[0], chosen[1], amounts, noise=noise)
+    else:
+        images = strip(generator, latents, chosen[0], amounts, noise=noise)
+    with new_folder(plan.picture.parent):
+        save_image(make_grid(images.flatten(0, -4), len(amounts)), plan.picture)
+        for path, n, place in plan.images:
+            save_image(images[(n, *place)], path)
+            moved = latents[n]
+            for direction, i in zip(chosen, reversed(place), strict=True):
+                moved = move(generator, moved, direction, amounts[i])
+            moved.save(path.with_suffix(".npz"))
+    names = " across, ".join(direction.name for direction in chosen)
+    return f"{plan.picture}: {len(latents)} sources, {len(amounts)} strengths of {names}"
+
+
+def write_video(
+    plan: Plan,
+    generator: Any,
+    latents: "Latents",
+    direction: "Direction",
+    ends: tuple[float, float],
+    count: int,
+    fps: str,
+    noise: Any,
+    overwrite: bool,
+) -> str:
+    """Draw and write a video from one strength to the other and back."""
+    from stylegen.editing.directions import frames
+    from stylegen.images.video import open_video
+
+    plan.out.parent.mkdir(parents=True, exist_ok=True)
+    with open_video(plan.out, fps, overwrite) as video, bar("drawing", "frame") as progress:
+        for frame in frames(generator, latents, direction, *ends, count, noise=noise):
+            video.add(frame)
+            progress(video.count, count)
+    notes = "".join(f"\n{note}" for note in video.notes)
+    return f"{plan.out}: {video.count} frames, {len(latents)} sources, {direction.name}{notes}"

@@ -1,0 +1,213 @@
+"""Move latents along directions and draw them: strips, planes, frames of a walk.
+
+    w_l <- w_l + s unit d_l   on each layer l that the direction moves
+
+N latents, S strengths, L number of layers that take a w, D width of w, C channels, H height,
+W width.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from stylegen.editing.directions.direction import Direction
+from stylegen.editing.directions.spread import Spread, measure_spread
+from stylegen.editing.latents import Latents
+from stylegen.editing.sampling import draw
+from stylegen.errors import InputError
+from stylegen.images import make_grid
+from stylegen.networks import Generator, Noise
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
+
+
+def parse_strengths(text: str) -> tuple[float, float]:
+    """Read "-3..3" as (-3, 3), and "2" as (2, 2).
+
+    Raises:
+        InputError: the text has another form.
+    """
+    match = re.fullmatch(rf"\s*({_NUMBER})\s*(?:\.\.\s*({_NUMBER}))?\s*", text)
+    if match is None:
+        raise InputError(f"strength is {text!r}; wanted a range such as -3..3, or a number")
+    return float(match[1]), float(match[2] or match[1])
+
+
+def strengths(low: float, high: float, steps: int) -> list[float]:
+    """Return equally spaced strengths, both ends exact; the middle of -s..s is exactly 0.
+
+    Raises:
+        InputError: steps is below 1, or 1 for a range.
+    """
+    if steps < 1 or (steps == 1 and low != high):
+        raise InputError(f"{steps} steps from {low:g} to {high:g}; wanted at least 2")
+    if low == high:
+        return [low]
+    shares = [i / (steps - 1) for i in range(steps)]
+    return [low * (1 - share) + high * share for share in shares]
+
+
+def step(generator: Generator, direction: Direction, spread: Spread | None = None) -> Tensor:
+    """Return what a strength of 1 adds to w, (L, D) float64.
+
+    Args:
+        generator: the network.
+        direction: of its shape.
+        spread: of w, for a direction whose unit is not known; None: measured then.
+
+    Raises:
+        InputError: the direction does not fit the network, or w does not vary along it.
+    """
+    direction.check(generator)
+    rows = direction.rows(generator.config.num_ws)
+    unit = direction.unit
+    if unit is None:
+        unit = (spread or measure_spread(generator)).along(rows)
+    return unit * rows
+
+
+def _moved(w: Tensor, steps: Sequence[Tensor], amounts: Sequence[Sequence[float]]) -> Tensor:
+    """Return (N, S, L, D) float32: w moved by each set of amounts, one amount for each step."""
+    table = torch.tensor(amounts, dtype=torch.float64)
+    shifts = torch.einsum("sk,kld->sld", table, torch.stack(list(steps)))
+    return (w.double()[:, None] + shifts).float()
+
+
+def move(
+    generator: Generator,
+    latents: Latents,
+    direction: Direction,
+    amount: float,
+    spread: Spread | None = None,
+) -> Latents:
+    """Return latents moved along a direction.
+
+    Args:
+        generator: the network that they belong to.
+        latents: N.
+        direction: of this network's shape; its layers are those that move.
+        amount: the strength, in standard deviations of w along the direction.
+        spread: see :func:`step`.
+
+    Raises:
+        InputError: the latents or the direction do not fit the network.
+    """
+    latents.check(generator)
+    moved = _moved(latents.w, [step(generator, direction, spread)], [[amount]])[:, 0]
+    names = tuple(f"{source} {direction.name}{amount:+g}" for source in latents.sources)
+    return Latents(w=moved, sources=names, network=latents.network)
+
+
+def _draw(generator: Generator, ws: Tensor, noise: Noise) -> Tensor:
+    """Draw (N, S, L, D) as (N, S, C, H, W) uint8; random noise stays the same along S."""
+    device = next(generator.parameters()).device
+    seeds = [i for i in range(len(ws)) for _ in range(ws.shape[1])]
+    images = draw(generator, ws.flatten(0, 1).to(device), noise, seeds)
+    return images.reshape(*ws.shape[:2], *images.shape[1:])
+
+
+def strip(
+    generator: Generator,
+    latents: Latents,
+    direction: Direction,
+    amounts: Sequence[float],
+    *,
+    noise: Noise = "const",
+    spread: Spread | None = None,
+) -> Tensor:
+    """Draw latents moved along a direction.
+
+    Args:
+        generator: from :func:`stylegen.load`.
+        latents: N.
+        direction: of this network's shape; its layers are those that move.
+        amounts: S strengths, in standard deviations of w along the direction; 0 is the latent
+            itself, bit for bit.
+        noise: see :func:`~stylegen.editing.sampling.draw`; each latent keeps its own.
+        spread: see :func:`step`.
+
+    Returns:
+        (N, S, C, H, W) uint8 on the CPU.
+
+    Raises:
+        InputError: the latents or the direction do not fit the network.
+    """
+    latents.check(generator)
+    taken = step(generator, direction, spread)
+    return _draw(generator, _moved(latents.w, [taken], [[s] for s in amounts]), noise)
+
+
+def plane(
+    generator: Generator,
+    latents: Latents,
+    across: Direction,
+    down: Direction,
+    amounts: Sequence[float],
+    *,
+    noise: Noise = "const",
+    spread: Spread | None = None,
+) -> Tensor:
+    """Draw latents moved along two directions at once.
+
+    Args:
+        generator: from :func:`stylegen.load`.
+        latents: N.
+        across: the direction that columns follow.
+        down: the direction that rows follow.
+        amounts: S strengths of each.
+        noise: see :func:`strip`.
+        spread: see :func:`step`.
+
+    Returns:
+        (N, S, S, C, H, W) uint8 on the CPU: [n, i, j] has strength i of ``down``, j of ``across``.
+
+    Raises:
+        InputError: the latents or a direction do not fit the network.
+    """
+    latents.check(generator)
+    taken = [step(generator, direction, spread) for direction in (across, down)]
+    pairs = [(x, y) for y in amounts for x in amounts]
+    images = _draw(generator, _moved(latents.w, taken, pairs), noise)
+    return images.reshape(len(latents), len(amounts), len(amounts), *images.shape[2:])
+
+
+def frames(
+    generator: Generator,
+    latents: Latents,
+    direction: Direction,
+    low: float,
+    high: float,
+    count: int,
+    *,
+    noise: Noise = "const",
+    spread: Spread | None = None,
+) -> Iterator[Tensor]:
+    """Yield a loop from one strength to another and back, slowing down at the ends.
+
+    Args:
+        generator: from :func:`stylegen.load`.
+        latents: N, all of them in every frame, side by side.
+        direction: see :func:`strip`.
+        low: strength of the first frame.
+        high: strength half-way; reached exactly where ``count`` is even.
+        count: number of frames.
+        noise: see :func:`strip`.
+        spread: see :func:`step`.
+
+    Yields:
+        (C, H', W') uint8.
+
+    Raises:
+        InputError: the latents or the direction do not fit the network.
+    """
+    latents.check(generator)
+    taken = step(generator, direction, spread)
+    columns = math.ceil(math.sqrt(len(latents)))
+    for i in range(count):
+        share = (1 - math.cos(2 * math.pi * i / count)) / 2
+        amount = low * (1 - share) + high * share
+        images = _draw(generator, _moved(latents.w, [taken], [[amount]]), noise)
+        yield make_grid(images[:, 0], columns)
