@@ -9,14 +9,20 @@ from typing import Any
 
 import click
 
+from stylegen.cli.adapt import adapt
+from stylegen.cli.blend import blend
 from stylegen.cli.data import data
 from stylegen.cli.demo import demo
+from stylegen.cli.directions import directions
 from stylegen.cli.doctor import doctor
 from stylegen.cli.evaluate import evaluate
 from stylegen.cli.generate import generate
+from stylegen.cli.interpolate import interpolate
 from stylegen.cli.mix import mix
 from stylegen.cli.ops import ops
+from stylegen.cli.project import project
 from stylegen.cli.train import train
+from stylegen.cli.transfer import transfer
 from stylegen.errors import InputError
 from stylegen.version import __version__
 
@@ -52,7 +58,7 @@ class Program(click.Group):
 @click.version_option(__version__, prog_name="stylegen")
 @click.option("-v", "--verbose", is_flag=True, help="Also show what the library logs.")
 def main(verbose: bool) -> None:
-    """Style-based image generation: train, draw, mix styles, evaluate."""
+    """Style-based image generation: train, draw, mix, project, edit, evaluate."""
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(levelname)s: %(message)s",
@@ -60,5 +66,8 @@ def main(verbose: bool) -> None:
     )
 
 
-for command in (train, generate, mix, evaluate, data, demo, doctor, ops):
+for command in (
+    train, generate, mix, interpolate, project, transfer, adapt, blend, directions,
+    evaluate, data, demo, doctor, ops,
+):  # fmt: skip
     main.add_command(command)

@@ -18,7 +18,9 @@ from stylegen.data import write_synth
 
 COMMANDS = [
     "", "train", "generate", "mix", "evaluate", "data", "data build", "data synth", "demo",
-    "doctor", "ops", "ops build", "ops clean",
+    "doctor", "ops", "ops build", "ops clean", "interpolate", "project", "transfer", "adapt",
+    "blend", "directions", "directions find", "directions apply", "directions from-labels",
+    "directions report",
 ]  # fmt: skip
 TINY = (
     "--batch 8 --channel-base 64 --channel-max 8 --z-dim 8 --w-dim 8 --kimg 0.04 --tick-kimg 0.02 "
@@ -174,7 +176,7 @@ def test_mix_writes_the_grid(files: dict[str, Path], out: str) -> None:
     with Image.open(grid) as picture:
         assert picture.size == (4 * 16, 3 * 16)
     if not path.suffix:
-        assert len(list(path.iterdir())) == 7
+        assert len(list(path.iterdir())) == 13
         with Image.open(path / "100-3.png") as mixed, Image.open(grid) as picture:
             assert picture.crop((48, 32, 64, 48)).tobytes() == mixed.tobytes()
 
