@@ -230,6 +230,17 @@ def _phase(phase: PhaseConfig, choices: Choices, devices: int) -> PhaseConfig:
     return dataclasses.replace(phase, batch=batch, gamma=gamma)
 
 
+def _schedule(choices: Choices, devices: int) -> ScheduleConfig:
+    phases = tuple(_phase(phase, choices, devices) for phase in choices.schedule.phases)
+    return dataclasses.replace(choices.schedule, phases=phases)
+
+
+def _optimizer(choices: Choices, resolution: int) -> OptimizerConfig:
+    lr = _chosen(choices, preset(choices.preset), "lr")
+    lr = auto_lr(resolution) if lr is None else lr
+    return OptimizerConfig(generator_lr=lr, discriminator_lr=lr)
+
+
 def _ema(choices: Choices, batch: int) -> EmaConfig:
     """Return the average's numbers: without a ramp-up where the weights are another run's."""
     numbers = preset(choices.preset)
@@ -266,19 +277,16 @@ def plan_run(
     resolution, _ = shape_for(*size)
     loop = _loop(choices, resolution, devices)
     generator = _generator(data, size, c_dim, choices, loop)
-    lr = _chosen(choices, preset(choices.preset), "lr")
-    lr = auto_lr(resolution) if lr is None else lr
-    phases = tuple(_phase(phase, choices, devices) for phase in choices.schedule.phases)
     return RunConfig(
         name=name,
         data=data,
         generator=generator,
         discriminator=_discriminator(generator, choices, loop, devices),
         loss=_loss(choices, resolution, loop.batch),
-        optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
+        optimizer=_optimizer(choices, resolution),
         ema=_ema(choices, loop.batch),
         loop=loop,
         augment=choices.augment,
-        schedule=dataclasses.replace(choices.schedule, phases=phases),
+        schedule=_schedule(choices, devices),
         transfer=choices.transfer,
     )

@@ -1,7 +1,7 @@
 """A run from where it stands to where it stops: steps, ticks, saves, and what to do in trouble.
 
 A run whose gradients stay infinite or NaN goes back to its last good state, with other random
-numbers, and gives up when that has happened three times.
+numbers; the second time to the state before that; the third time it gives up.
 """
 
 import logging
@@ -174,7 +174,7 @@ class Driver:
         return (is_cpu or steps % _CHECK_EVERY == 0) and self.run.is_diverging()
 
     def _roll_back(self) -> None:
-        """Go back to the last good state.
+        """Go back to the last good state, or the second time to the one before it.
 
         Raises:
             InputError: this is the third time.
@@ -190,7 +190,7 @@ class Driver:
                 f"the training diverges: at {kimg:.1f} kimg {what}, for the {_ROLLBACKS}rd time; "
                 f"{advice}. The last good state is {self.folder.state}"
             )
-        saved = read_saved(self.folder.state)
+        saved = read_saved(self.folder.good_state(again=self.rollbacks > 1))
         text = "at %.1f kimg %s; going back to %.1f kimg with other random numbers. If it happens "
         text += "again, %s"
         _log.warning(text, kimg, what, saved.images_shown / 1000, advice)

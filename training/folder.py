@@ -1,7 +1,8 @@
 """A run's folder: where each file lies, and the number it gets.
 
 runs/00000-name/: config.json, stats.jsonl, TensorBoard events, curves.png, reals.png,
-fakes000000.png ..., snapshot-000000.safetensors ..., training-state.safetensors.
+fakes000000.png ..., snapshot-000000.safetensors ..., training-state.safetensors, and the one before
+it, training-state-earlier.safetensors.
 """
 
 import json
@@ -17,6 +18,7 @@ from stylegen.files import atomic_path
 from stylegen.training.config import RunConfig
 
 STATE_NAME = f"training-state{SUFFIX}"
+_EARLIER_NAME = f"training-state-earlier{SUFFIX}"
 
 
 class RunFolder:
@@ -32,6 +34,7 @@ class RunFolder:
         self.stats = self.path / "stats.jsonl"
         self.reals = self.path / "reals.png"
         self.state = self.path / STATE_NAME
+        self.earlier_state = self.path / _EARLIER_NAME
         self.curves = self.path / "curves.png"
         self.skipped = self.path / "skipped.json"
 
@@ -54,6 +57,10 @@ class RunFolder:
             if (m := re.fullmatch(rf"snapshot-(\d+(?:\.\d+)?){re.escape(SUFFIX)}", p.name))
         ]
         return [path for kimg, path in sorted(numbered) if kimg <= until_kimg]
+
+    def good_state(self, again: bool) -> Path:
+        """Return the last state; ``again``: it has led to trouble, so the one before it, if any."""
+        return self.earlier_state if again and self.earlier_state.is_file() else self.state
 
     def claim(self) -> IO[bytes] | None:
         """Keep other processes from training in the folder, until the file returned is closed.

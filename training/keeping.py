@@ -4,8 +4,11 @@ Each file is written beside its name and moved there whole. Saving draws no rand
 is the same however often it is saved.
 """
 
+import contextlib
 import logging
 import math
+import os
+import shutil
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +20,7 @@ import torch
 from stylegen.checkpoints import SnapshotInfo, read_info, save_snapshot
 from stylegen.devices import choose_precision, precision_name
 from stylegen.errors import InputError
+from stylegen.files import atomic_path
 from stylegen.images import make_grid, save_image
 from stylegen.networks.growing import faded
 from stylegen.training.folder import RunFolder
@@ -70,6 +74,10 @@ def provenance(run: Run) -> dict[str, Any]:
     }
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
 class Keeper:
     """Saves a run and prunes what it saved.
 
@@ -97,6 +105,7 @@ class Keeper:
         self.best = None if kept.get("best") is None else Best(**kept["best"])
         self.last_images = int(kept.get("last_images", 0))
         self._last_sec = time.perf_counter()
+        self._state_images = run.trainer.images_shown if kept else None
         snapshots = self._own_snapshots()
         self.newest = snapshots[-1] if snapshots else None
         loop = run.config.loop
@@ -153,6 +162,7 @@ class Keeper:
             self.newest = path
         else:
             self.best = best
+            self.folder.earlier_state.unlink(missing_ok=True)  # room for the next save
         self._prune()
         return is_written
 
@@ -187,10 +197,23 @@ class Keeper:
             provenance=provenance(run),
         )
         save_snapshot(path, average, faded(discriminator), info)
-        save_state(self.folder.state, run.trainer, {**run.state(), **header, "kept": self.state()})
+        self._write_state({**run.state(), **header, "kept": self.state()})
         grid = sample_grid(average, _AT_ONCE)
         save_image(grid, path.with_name(path.stem.replace("snapshot-", "fakes") + ".png"))
         self.writer.image("fakes", grid, run.trainer.images_shown)
+
+    def _write_state(self, header: dict[str, Any]) -> None:
+        """Write the state; one of an earlier moment becomes the one before it."""
+        trainer, state = self.run.trainer, self.folder.state
+        with contextlib.ExitStack() as stack:
+            if self._state_images is not None and self._state_images < trainer.images_shown:
+                kept = stack.enter_context(atomic_path(self.folder.earlier_state))
+                try:
+                    os.link(state, kept)
+                except OSError:  # not every file system can
+                    shutil.copyfile(state, kept)
+            save_state(state, trainer, header)
+        self._state_images = trainer.images_shown
 
     def _own_snapshots(self) -> list[Path]:
         """Return the snapshots up to now; later ones are from before a kill, and come again."""
@@ -198,5 +221,9 @@ class Keeper:
 
     def _prune(self) -> None:
         best = None if self.best is None else self.folder.path / self.best.snapshot
-        state = self.folder.state.stat().st_size if self.folder.state.is_file() else 0
-        self._retention.prune(self._own_snapshots(), best, state)
+        own, state = self._own_snapshots(), _size(self.folder.state)
+        both = state + _size(self.folder.earlier_state)
+        if not self._retention.has_room(own, best, both):
+            self.folder.earlier_state.unlink(missing_ok=True)
+            both = state
+        self._retention.prune(own, best, both)

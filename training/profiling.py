@@ -5,6 +5,7 @@ is an operator's own, without that of the operators it calls: shares add up to 1
 """
 
 import gzip
+import os
 import shutil
 import tempfile
 import time
@@ -22,6 +23,7 @@ WARM_UP = 2  # steps: they compile, choose algorithms and fill caches
 _TRACE, _TABLE = "profile-trace{}.json.gz", "profile-table{}.txt"
 _ROWS = 25
 _NAME = 46  # characters
+_SILENT = "99"  # above every severity that the profiler's Kineto knows
 
 
 def _free_names(folder: Path) -> tuple[Path, Path]:
@@ -117,6 +119,8 @@ def profile_steps(step: Callable[[], None], steps: int, folder: str | Path) -> s
         raise InputError(f"{steps} steps to profile; wanted at least 1")
     trace, table = _free_names(Path(folder))
     cuda = torch.cuda.is_available()
+    if not cuda:  # else it tells on stderr that there is no GPU; read at the first use
+        os.environ.setdefault("KINETO_LOG_LEVEL", _SILENT)
     for _ in range(WARM_UP):
         step()
     _wait(cuda)

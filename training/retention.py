@@ -13,6 +13,7 @@ from pathlib import Path
 from stylegen.checkpoints import SUFFIX, read_header
 from stylegen.checkpoints.snapshot import KIND
 from stylegen.errors import InputError
+from stylegen.files import size_words
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,20 @@ class Retention:
                 kept.remove(path)
         return [p for p in paths if p not in kept]
 
+    def has_room(self, snapshots: Sequence[Path], best: Path | None, reserved_bytes: int) -> bool:
+        """Tell whether what always stays fits into the quota beside other files.
+
+        Args:
+            snapshots: those that the run wrote, oldest first.
+            best: the best by metric, if known.
+            reserved_bytes: of the other files.
+        """
+        if self.quota_gb is None:
+            return True
+        own = [p for p in snapshots if _is_own(p)]
+        always = {*own[-1:], *(p for p in own if self.keep_best and p == best)}
+        return sum(_size(p) for p in always) + reserved_bytes <= self.quota_gb * _GB
+
     def prune(
         self, snapshots: Sequence[Path], best: Path | None, reserved_bytes: int = 0
     ) -> list[Path]:
@@ -99,8 +114,8 @@ class Retention:
 
     def _tell_if_over(self, kept_bytes: int) -> None:
         if self.quota_gb is not None and kept_bytes > self.quota_gb * _GB:
-            text = "what must be kept takes %.2f GB, more than the quota of %g GB"
-            _log.warning(text, kept_bytes / _GB, self.quota_gb)
+            text = "what must be kept takes %s, more than the quota of %s"
+            _log.warning(text, size_words(kept_bytes), size_words(self.quota_gb * _GB))
 
 
 def _is_own(path: Path) -> bool:

@@ -17,9 +17,7 @@ from stylegen.data import ImageSet
 from stylegen.data.threads import Progress
 from stylegen.errors import InputError
 from stylegen.latents import one_hot
-from stylegen.networks.fading import downsample_images, fade_images
 from stylegen.training.building import (
-    at_resolution,
     build_trainer,
     end_fade,
     grow_trainer,
@@ -28,6 +26,7 @@ from stylegen.training.building import (
 from stylegen.training.config import RunConfig
 from stylegen.training.feed import Feed
 from stylegen.training.moments import Moment, Schedule
+from stylegen.training.showing import show_images
 from stylegen.training.state import Saved, load_state
 from stylegen.training.step import Trainer
 from stylegen.training.updates import Stats, parts_of, rows_of
@@ -137,16 +136,14 @@ class Run:
 
     def _begin(self) -> None:
         first = self.schedule.at(0).resolution
-        config = at_resolution(self.config, first)
-        self._adopt(build_trainer(config, self.feed.labels, self.world))
+        self._adopt(build_trainer(self.config, self.feed.labels, self.world, first))
         self._look_up()
 
     def _go_on(self, saved: Saved) -> None:
         """Build the networks as they were, then fill them."""
         r = saved.resolution // 2 if saved.fading else saved.resolution
-        config = at_resolution(self.config, r)
         first = self.schedule.at(0).resolution
-        trainer = build_trainer(config, self.feed.labels, self.world, began_at=first)
+        trainer = build_trainer(self.config, self.feed.labels, self.world, r, began_at=first)
         trainer = grow_trainer(trainer, self.config) if saved.fading else trainer
         load_state(saved, trainer)
         self.view.load(saved.header["view"])
@@ -216,11 +213,10 @@ class Run:
         return torch.where(chosen[:, None, None, None], real.flip(3), real)
 
     def _as_shown(self, real: Tensor, moment: Moment) -> Tensor:
-        """Bring real images to the resolution of the moment."""
+        """Bring real images to the resolution of the moment, and to its fade."""
+        halvings = (self.config.generator.resolution // moment.resolution).bit_length() - 1
         taps = self.config.discriminator.resample_filter
-        for _ in range((self.config.generator.resolution // moment.resolution).bit_length() - 1):
-            real = downsample_images(real, taps)
-        return fade_images(real, taps, moment.alpha)
+        return show_images(real, taps, halvings, moment.alpha)
 
     def step(self) -> Stats:
         """Take one step.

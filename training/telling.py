@@ -112,6 +112,7 @@ class Teller:
             tick = {**self._numbers(seconds, wait), **self.last, **(measured or {})}
             self.last = {k: float(v) for k, v in tick.items()}
             self.writer.write(tick)
+            self.health.augment = self.run.moment.augment
             self.advice = self.health.observe(tick)
             for advice in self.advice:
                 _log.warning("at %.1f kimg: %s", advice.kimg, advice.sentence)

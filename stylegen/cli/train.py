@@ -11,7 +11,12 @@ from click.core import ParameterSource
 
 from stylegen.cli import training_options as groups
 from stylegen.cli.options import bar
-from stylegen.cli.training_bar import echo_outcome, is_first_process, training_bar
+from stylegen.cli.training_bar import (
+    echo_outcome,
+    echo_rehearsal,
+    is_first_process,
+    training_bar,
+)
 from stylegen.data.config import DataConfig
 from stylegen.errors import InputError
 from stylegen.training.augment.config import AugmentConfig
@@ -71,17 +76,23 @@ def _changes(given: set[str], options: dict[str, Any]) -> dict[str, Any]:
     return _loop_numbers(changes)
 
 
-def _resume(given: set[str], path: str, options: dict[str, Any], known: bool = False) -> None:
+def _resume(
+    given: set[str],
+    path: str,
+    data: str | None,
+    options: dict[str, Any],
+    known: bool = False,
+) -> None:
     """Go on with a run; ``known``: it was found by its options, which are therefore its own."""
     from stylegen.training import resume
     from stylegen.training.changes import CHANGEABLE, LOOP_CHANGEABLE
 
-    fixed = sorted(given - CHANGEABLE - {"resume", "profile"})
+    fixed = sorted(given - CHANGEABLE - {"resume", "profile", "data"})
     if fixed and not known:
         raise InputError(f"{_flags(fixed)} cannot change when a run is resumed; leave it out")
     changes = _changes(given & LOOP_CHANGEABLE if known else given, options)
     with bar("reading", "img") as progress, training_bar() as report:
-        outcome = resume(path, report, progress, _metric, options["profile"], **changes)
+        outcome = resume(path, report, progress, _metric, options["profile"], data, **changes)
     echo_outcome(outcome)
 
 
@@ -192,22 +203,13 @@ def _fit(config: RunConfig) -> RunConfig:
 
 def _rehearse(config: RunConfig) -> None:
     """Show what a run would be."""
-    from stylegen import configs
     from stylegen.training.rehearsal import rehearse
     from stylegen.training.world import world_of
 
     with world_of(config.loop.device) as world:
         seen = rehearse(config, world)
-    if not is_first_process():
-        return
-    click.echo(json.dumps(configs.to_dict(config), indent=2))
-    click.echo(
-        f"parameters: generator {seen.generator_parameters:,}, discriminator "
-        f"{seen.discriminator_parameters:,}\n"
-        f"memory: {seen.memory_mib / 1024:.2f} GiB a process\n"
-        f"speed: {seen.img_per_sec:.1f} img/s, {seen.kimg_per_hour:.1f} kimg an hour\n"
-        f"{config.loop.kimg:g} kimg would take {seen.hours:.1f} hours"
-    )
+    if is_first_process():
+        echo_rehearsal(config, seen)
 
 
 def _metric(config: RunConfig) -> Any:
@@ -276,7 +278,7 @@ def train(
     """
     given = _given(ctx)
     if resume is not None and resume != "auto":
-        _resume(given, resume, options)
+        _resume(given, resume, data, options)
         return
     if data is None and config is None:
         raise InputError("train needs --data FOLDER_OR_ZIP, --config FILE, or --resume RUN")
@@ -287,7 +289,7 @@ def train(
         assert data is not None
         run = _plan(data, {k: v for k, v in options.items() if k != "profile"})
     if resume == "auto" and not dry_run and (found := _latest(out, run)) is not None:
-        _resume(given, str(found), options, known=True)
+        _resume(given, str(found), None, options, known=True)
         return
     run = _fit(run) if wants_fit else run
     if dry_run:

@@ -22,6 +22,7 @@ from stylegen.training.finding import latest_like, run_folder
 from stylegen.training.folder import RunFolder
 from stylegen.training.health import Advice, Health
 from stylegen.training.loop import CHANGEABLE
+from stylegen.training.schedule import PhaseConfig, ScheduleConfig
 from stylegen.training.world import World
 
 METRICS = [5.0, 3.0, 4.0, 6.0]
@@ -100,6 +101,17 @@ def test_the_quota_holds(make_config: Any, tmp_path: Path) -> None:
     outcome = train(make_config(kimg=0.04, snapshot_kimg=0.008, disk_quota_gb=quota), tmp_path)
     assert len(kimgs(whole.folder)) == 6
     assert kimgs(outcome.folder) == kimgs(whole.folder)[-2:]
+    assert not RunFolder(outcome.folder).earlier_state.exists()  # no room for it
+    quota = (2 * state + 1.5 * one) / 1e9
+    outcome = train(make_config(kimg=0.04, snapshot_kimg=0.008, disk_quota_gb=quota), tmp_path)
+    assert kimgs(outcome.folder) == kimgs(whole.folder)[-1:]
+    assert read_header(RunFolder(outcome.folder).earlier_state)["images_shown"] == 32
+
+
+@pytest.mark.parametrize("quota", [0, -1.0, float("nan"), "much"])
+def test_a_quota_is_above_0(make_config: Any, quota: Any) -> None:
+    with pytest.raises(InputError, match=f"disk_quota_gb is {quota!r}; wanted a number above 0"):
+        make_config(disk_quota_gb=quota)
 
 
 def test_time_makes_snapshots_too(make_config: Any, tmp_path: Path) -> None:
@@ -199,6 +211,25 @@ def test_advice_reaches_the_status(
     assert "at 0.1 kimg: Take more workers." in caplog.text
     assert seen[0].means == {}
     assert seen[-1].means["loss_d"] > 0
+
+
+def test_health_knows_the_augmentation_in_force(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+
+    def observe(self: Health, tick: dict[str, Any]) -> list[Advice]:
+        seen.append(self.augment)
+        return []
+
+    monkeypatch.setattr(telling.Health, "observe", observe)
+    phases = (
+        PhaseConfig(resolution=16, to_kimg=0.04),
+        PhaseConfig(resolution=16, from_kimg=0.04, to_kimg=0.08, augment="ada"),
+        PhaseConfig(resolution=16, from_kimg=0.08, augment="diffaug"),
+    )
+    train(make_config(schedule=ScheduleConfig(phases=phases), kimg=0.12), tmp_path)
+    assert seen == ["none", "ada", "diffaug"]
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,14 @@ def test_steps_are_profiled_after_a_warm_up(tmp_path: Path) -> None:
     assert names.count("aten::mm") == 3
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="what Kineto says of a GPU is shown")
+def test_the_profiler_itself_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    profile_steps(lambda: None, 1, tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "profile-trace.json.gz").write_text("mine")
     (tmp_path / "profile-table-1.txt").write_text("mine too")
