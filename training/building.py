@@ -46,7 +46,7 @@ def draw_labels(config: RunConfig, labels: Tensor) -> Labels:
 
 
 def _networks(
-    config: RunConfig, resolution: int | None, began_at: int | None
+    config: RunConfig, world: World, resolution: int | None, began_at: int | None
 ) -> tuple[Generator, Discriminator]:
     """Return networks with the weights that the run begins from, frozen where it wants them so."""
     r = config.generator.resolution if resolution is None else resolution
@@ -54,7 +54,9 @@ def _networks(
     discriminator = Discriminator(dataclasses.replace(config.discriminator, resolution=r))
     if config.transfer is not None:
         if began_at is None:
-            transfer_weights(config.transfer, generator, discriminator)
+            said = transfer_weights(config.transfer, generator, discriminator)
+            for sentence in said if world.is_first else ():
+                _log.warning("%s", sentence)
         freeze_top(discriminator, config.transfer.freeze_d, began_at or r)
     return generator, discriminator
 
@@ -86,7 +88,7 @@ def build_trainer(
     torch.manual_seed(config.loop.seed)
     if world.device.type == "cpu":
         keep_freed_memory()
-    generator, discriminator = _networks(config, resolution, began_at)
+    generator, discriminator = _networks(config, world, resolution, began_at)
     for network in (generator, discriminator):
         lay_out(network.to(world.device)).set_precision(dtype, config.loop.num_low_precision_res)
     return Trainer(

@@ -40,8 +40,8 @@ class Choices:
 
     Attributes:
         preset: name of the table of numbers to begin from.
-        batch: images of a step; None: :func:`auto_batch`.
-        gamma: R1 weight; None: :func:`auto_gamma`.
+        batch: images of a step, in every phase without its own; None: :func:`auto_batch`.
+        gamma: R1 weight, in every phase without its own; None: :func:`auto_gamma`.
         lr: learning rate of both networks; None: :func:`auto_lr`.
         channel_base: features of a layer are this / resolution; None: :func:`auto_channel_base`.
         channel_max: most features of a layer.
@@ -59,8 +59,8 @@ class Choices:
         ema_rampup: at the start, at most this share of the images shown; 0 does not ramp.
         kimg: length, in thousands of real images shown.
         augment: of what the discriminator sees.
-        schedule: phases and ramps; phases without a batch or gamma get the usual ones for their
-            resolution.
+        schedule: phases and ramps; where a batch or gamma is not chosen, phases without their own
+            get the usual one for their resolution.
         transfer: weights to begin from.
         max_minutes, tick_kimg, snapshot_kimg, snapshot_minutes, keep_snapshots, disk_quota_gb,
             batch_per_device, class_balanced, metrics, metric_*, seed, device, precision,

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from stylegen.devices import full_float32
 from stylegen.latents import one_hot
 from stylegen.training.building import build_trainer
+from stylegen.training.cautions import warn
 from stylegen.training.config import RunConfig
 from stylegen.training.moments import Moment, Schedule
 from stylegen.training.run import schedule_of
@@ -155,11 +157,13 @@ def _stretches(config: RunConfig, schedule: Schedule) -> list[tuple[float, Momen
     return [(b - a, schedule.at(max(int(1000 * b) - 1, 0))) for a, b in pairs]
 
 
+@full_float32()
 def rehearse(config: RunConfig, world: World) -> Rehearsal:
     """Build a run's networks as each phase has them, and time a few steps on random images.
 
     A phase is timed with the numbers at its end, and without the little that a fade adds. The
-    first one begins from the weights that the run is to begin from. Writes nothing.
+    first one begins from the weights that the run is to begin from. Computes as a run does, and
+    writes nothing.
 
     Args:
         config: the run.
@@ -170,6 +174,7 @@ def rehearse(config: RunConfig, world: World) -> Rehearsal:
             weights to begin from are not there or do not fit.
     """
     schedule, phases = schedule_of(config, world), list[PhaseSpeed]()
+    warn(config, world)
     first, trainer = schedule.at(0).resolution, None
     for kimg, moment in _stretches(config, schedule):
         trainer = None  # before the next one takes its memory
@@ -217,14 +222,18 @@ def _most_on_cpu(trainer: Trainer, group: int, free_mib: float) -> float:
     return 0.8 * free_mib / each
 
 
+@full_float32()
 def fitting_batch(config: RunConfig, world: World) -> int:
     """Return how many images a device computes at once: the whole of its share, or what fits.
 
-    Each process must come to the same; the least of all is taken.
+    Each process must come to the same; the least of all is taken. Computes as a run does.
 
     Args:
         config: the run.
         world: the processes of the run.
+
+    Raises:
+        InputError: the device or the precision cannot be used, or a batch cannot be shared.
     """
     free_mib, schedule = _free_mib(), schedule_of(config, world)
     own = max(schedule.batches(config.loop.kimg)) // world.size

@@ -183,7 +183,11 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def try_write(
-    action: Callable[[], object], what: str, kept: str = "", folder: Path | None = None
+    action: Callable[[], object],
+    what: str,
+    kept: str = "",
+    folder: Path | None = None,
+    goes_on: bool = True,
 ) -> bool:
     """Write something; a full disk is warned of instead of ending the run.
 
@@ -192,6 +196,7 @@ def try_write(
         what: what it writes, for the warning.
         kept: what stays as it was, for the warning, such as "snapshot-000200.safetensors".
         folder: where to remove the temporary files that the failed write left.
+        goes_on: the training does, after this; the warning says so.
 
     Returns:
         Whether it was written.
@@ -208,7 +213,8 @@ def try_write(
         for path in partial_files(folder) - before if folder is not None else ():
             path.unlink(missing_ok=True)
         still = f"; {kept} is kept" if kept else ""
-        text = "the disk is full: %s is not written%s. The training goes on; make room, or lower"
-        _log.warning(text + " the number of snapshots kept (%s)", what, still, error)
+        do = "The training goes on; make" if goes_on else "Make"
+        text = "the disk is full: %s is not written%s. %s room, or lower the number of snapshots "
+        _log.warning(text + "kept (%s)", what, still, do, error)
         return False
     return True

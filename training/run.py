@@ -6,7 +6,6 @@ What is written of it and when: :mod:`stylegen.training.keeping` and
 N batch of this process, C channels, H height, W width.
 """
 
-import logging
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from stylegen.training.building import (
     grow_trainer,
     set_alpha,
 )
+from stylegen.training.cautions import check_classes, warn
 from stylegen.training.config import RunConfig
 from stylegen.training.feed import Feed
 from stylegen.training.moments import Moment, Schedule
@@ -33,7 +33,6 @@ from stylegen.training.updates import Stats, parts_of, rows_of
 from stylegen.training.view import View
 from stylegen.training.world import World
 
-_log = logging.getLogger(__name__)
 _ROLL_BACK_AFTER = 10  # updates of a phase in a row whose gradients were not finite
 
 
@@ -58,10 +57,6 @@ def schedule_of(config: RunConfig, world: World) -> Schedule:
     """
     group, loop = config.discriminator.mbstd_group_size or 1, config.loop
     schedule = Schedule(config.schedule, usual_moment(config), granule=group * world.size)
-    phases = config.schedule.phases
-    if phases and phases[-1].from_kimg >= loop.kimg and world.is_first:
-        text = "the run ends at %g kimg, before its schedule reaches %d px at %g kimg"
-        _log.warning(text, loop.kimg, phases[-1].resolution, phases[-1].from_kimg)
     for batch in schedule.batches(loop.kimg):
         parts = parts_of(world, batch, loop.batch_per_device, config.discriminator.mbstd_group_size)
         rows_of(world, batch, parts, config.discriminator.mbstd_group_size)
@@ -77,6 +72,10 @@ class Run:
         world: the processes of the run.
         saved: the state to go on from; None: begin.
         progress: told (files decoded, files in all) while the images are read.
+
+    Raises:
+        InputError: the images have other classes than the networks, a batch cannot be shared
+            equally, or the state or the weights to begin from cannot be used.
 
     Attributes:
         trainer: of the networks as they are now; another one after they grow.
@@ -95,7 +94,9 @@ class Run:
         progress: Progress | None = None,
     ) -> None:
         self.config, self.images, self.world = config, images, world
+        check_classes(config, images)
         self.schedule = schedule_of(config, world)
+        warn(config, world)
         self.view = View(config.augment)
         self._progress = progress
         self.last_real: Tensor | None = None

@@ -1,7 +1,7 @@
 """What a dry run tells: each phase at its own speed, and the checks of a real run."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from stylegen.errors import InputError
 from stylegen.training import train
 from stylegen.training.building import build_trainer
 from stylegen.training.config import TransferConfig
-from stylegen.training.rehearsal import rehearse
+from stylegen.training.rehearsal import fitting_batch, rehearse
 from stylegen.training.schedule import PhaseConfig, ScheduleConfig
 from stylegen.training.step import Trainer
 from stylegen.training.view import View
@@ -69,6 +69,28 @@ def test_steps_are_really_timed(make_config: Any) -> None:
     nothing = rehearse(make_config(kimg=0.0), WORLD)
     assert (nothing.hours, len(nothing.phases)) == (0, 1)
     assert nothing.img_per_sec > 0
+
+
+def test_steps_compute_in_the_float32_of_a_run(
+    make_config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, backends = [], cast(Any, torch.backends)
+
+    def now() -> tuple[str, str]:
+        return backends.cudnn.conv.fp32_precision, backends.cuda.matmul.fp32_precision
+
+    def timed(trainer: Trainer, batch: int) -> float:
+        seen.append(now())
+        return 1.0
+
+    monkeypatch.setattr("stylegen.training.rehearsal._step_seconds", timed)
+    before = now()
+    assert before != ("ieee", "ieee")
+    rehearse(make_config(), WORLD)
+    assert seen == [("ieee", "ieee")]
+    fitting_batch(make_config(), WORLD)
+    assert seen == [("ieee", "ieee")] * 3
+    assert now() == before
 
 
 def test_weights_to_begin_from_are_checked(make_config: Any, tmp_path: Path) -> None:
