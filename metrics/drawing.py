@@ -86,6 +86,20 @@ def draw(
     return to_uint8(images)
 
 
+def _batches(
+    generator: Generator, samples: int, batch: int, seed: int, labels: Tensor | None
+) -> Iterator[tuple[Tensor, Tensor, int]]:
+    """Yield latents (n, Z), classes (n,) and the seed of the layer noise of each batch."""
+    latents = np.random.RandomState(seed)
+    classes, noises = (np.random.RandomState([seed, s]) for s in (_CLASS_STREAM, _NOISE_STREAM))
+    pool = torch.arange(max(generator.config.c_dim, 1)) if labels is None else labels.cpu()
+    for start in range(0, samples, batch):
+        n = min(batch, samples - start)
+        z = torch.from_numpy(latents.randn(n, generator.config.z_dim)).float()
+        c = pool[torch.from_numpy(classes.randint(len(pool), size=n))]
+        yield z, c, int(noises.randint(2**31))
+
+
 def draw_images(
     generator: Generator,
     samples: int,
@@ -118,15 +132,9 @@ def draw_images(
     Raises:
         NotFiniteError: the network gives numbers that are not finite.
     """
-    latents = np.random.RandomState(seed)
-    classes, noises = (np.random.RandomState([seed, s]) for s in (_CLASS_STREAM, _NOISE_STREAM))
-    pool = torch.arange(max(generator.config.c_dim, 1)) if labels is None else labels.cpu()
     device = device_of(generator)
-    for i, start in enumerate(range(0, samples, batch)):
-        n = min(batch, samples - start)
-        z = torch.from_numpy(latents.randn(n, generator.config.z_dim)).float()
-        c = pool[torch.from_numpy(classes.randint(len(pool), size=n))]
-        noise_seed = int(noises.randint(2**31))
+    batches = _batches(generator, samples, batch, seed, labels)
+    for i, (z, c, noise_seed) in enumerate(batches):
         if i % share[1] == share[0]:
             with seeded(noise_seed, device):
                 images = draw(generator, z, c, psi, noise)

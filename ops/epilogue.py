@@ -218,6 +218,20 @@ def _check(
         raise InputError(f"b should have shape {(c,)}, not {tuple(b.shape)}")
 
 
+def _constants(
+    act: str, alpha: float | None, gain: float | None, clamp: float | None
+) -> tuple[float, float, float]:
+    """Return alpha, gain and clamp as the operator takes them, the activation's own for None."""
+    alpha = ACTIVATIONS[act].alpha if alpha is None else float(alpha)
+    gain = ACTIVATIONS[act].gain if gain is None else float(gain)
+    if alpha < 0 or gain <= 0 or (clamp is not None and clamp < 0):
+        raise InputError(
+            "wanted alpha of at least 0, gain above 0 and clamp None or at least 0; "
+            f"got {alpha}, {gain} and {clamp}"
+        )
+    return alpha, gain, NO_CLAMP if clamp is None else float(clamp)
+
+
 def epilogue(
     x: Tensor,
     scale: Tensor | None = None,
@@ -250,12 +264,6 @@ def epilogue(
         RuntimeError: an ``impl`` was asked for by name and its kernels cannot be built.
     """
     _check(x, scale, noise, b, act)
-    alpha = ACTIVATIONS[act].alpha if alpha is None else float(alpha)
-    gain = ACTIVATIONS[act].gain if gain is None else float(gain)
-    if alpha < 0 or gain <= 0 or (clamp is not None and clamp < 0):
-        raise InputError(
-            "wanted alpha of at least 0, gain above 0 and clamp None or at least 0; "
-            f"got {alpha}, {gain} and {clamp}"
-        )
+    constants = _constants(act, alpha, gain, clamp)
     run = _plain if use_reference("epilogue", impl, x) else _op
-    return run(x, scale, noise, b, act, alpha, gain, NO_CLAMP if clamp is None else float(clamp))
+    return run(x, scale, noise, b, act, *constants)

@@ -53,6 +53,19 @@ def _normalized(weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
+def _shared(
+    x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, prepare: Prepare, impl: Impl
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return the weight in the type of x, the styles, and the demodulation's factors, if any."""
+    if not demodulate:
+        return weight.to(x.dtype), styles, None
+    if x.dtype == torch.float16:
+        weight, styles = _normalized(weight, styles)
+        prepare = weight_and_energy  # what is prepared is not normalised
+    weight, energy = prepare(weight, x.dtype, impl)
+    return weight.to(x.dtype), styles, demodulation(energy, styles)
+
+
 def _convolve(
     x: Tensor, weight: Tensor, f: Tensor | None, up: int, padding: int | None, impl: Impl
 ) -> Tensor:
@@ -117,18 +130,11 @@ def modulated_conv2d(
         InputError: the shapes do not fit, or ``impl`` is not for this device.
     """
     _check(x, weight, styles, impl)
-    given = weight
-    if x.dtype == torch.float16 and demodulate:
-        weight, styles = _normalized(weight, styles)
     if flip_weight is not None and flip_weight != (up == 1):
-        weight = weight.flip([2, 3])
-    scale = None
-    if demodulate:
-        narrow = prepare if weight is given else weight_and_energy
-        weight, energy = narrow(weight, x.dtype, impl)
-        scale = demodulation(energy, styles)
+        weight, prepare = weight.flip([2, 3]), weight_and_energy
+    weight, styles, scale = _shared(x, weight, styles, demodulate, prepare, impl)
     modulated = epilogue(x, styles, impl=impl)
-    y = _convolve(modulated, weight.to(x.dtype), resample_filter, up, padding, impl)
+    y = _convolve(modulated, weight, resample_filter, up, padding, impl)
     if noise is not None and noise.ndim == 2:
         noise = noise[None, None]
     return epilogue(y, scale, noise, b, act, gain=gain, clamp=clamp, impl=impl)

@@ -45,25 +45,36 @@ def draw_labels(config: RunConfig, labels: Tensor) -> Labels:
     return draw
 
 
-def at_resolution(config: RunConfig, resolution: int) -> RunConfig:
-    """Return the configuration with networks of another resolution, without its schedule."""
-    return dataclasses.replace(
-        config,
-        generator=dataclasses.replace(config.generator, resolution=resolution),
-        discriminator=dataclasses.replace(config.discriminator, resolution=resolution),
-        schedule=dataclasses.replace(config.schedule, phases=()),
-    )
+def _networks(
+    config: RunConfig, world: World, resolution: int | None, began_at: int | None
+) -> tuple[Generator, Discriminator]:
+    """Return networks with the weights that the run begins from, frozen where it wants them so."""
+    r = config.generator.resolution if resolution is None else resolution
+    generator = Generator(dataclasses.replace(config.generator, resolution=r))
+    discriminator = Discriminator(dataclasses.replace(config.discriminator, resolution=r))
+    if config.transfer is not None:
+        if began_at is None:
+            said = transfer_weights(config.transfer, generator, discriminator)
+            for sentence in said if world.is_first else ():
+                _log.warning("%s", sentence)
+        freeze_top(discriminator, config.transfer.freeze_d, began_at or r)
+    return generator, discriminator
 
 
 def build_trainer(
-    config: RunConfig, labels: Tensor, world: World | None = None, began_at: int | None = None
+    config: RunConfig,
+    labels: Tensor,
+    world: World | None = None,
+    resolution: int | None = None,
+    began_at: int | None = None,
 ) -> Trainer:
     """Build both networks and their trainer, on the device and in the layout of the run.
 
     Args:
-        config: the run; its schedule is not looked at.
+        config: the run.
         labels: class of every image, int64: what generated images draw theirs from.
         world: the processes of the run; None: this one alone, on the run's device.
+        resolution: of the networks; None: that which the run ends with.
         began_at: resolution that the run began with long ago: only freeze what has been since;
             None: it begins now, from the weights that it is to begin from.
 
@@ -72,20 +83,14 @@ def build_trainer(
             begin from are not there, or do not fit.
     """
     world = world or World.alone(config.loop.device)
-    device = world.device
-    dtype = choose_precision(config.loop.precision, device)
-    _log.info("training on %s in %s", device, precision_name(dtype))
+    dtype = choose_precision(config.loop.precision, world.device)
+    _log.info("training on %s in %s", world.device, precision_name(dtype))
     torch.manual_seed(config.loop.seed)
-    if device.type == "cpu":
+    if world.device.type == "cpu":
         keep_freed_memory()
-    generator, discriminator = Generator(config.generator), Discriminator(config.discriminator)
-    if config.transfer is not None:
-        if began_at is None:
-            transfer_weights(config.transfer, generator, discriminator)
-        freeze_top(discriminator, config.transfer.freeze_d, began_at or discriminator.resolution)
-    generator, discriminator = lay_out(generator.to(device)), lay_out(discriminator.to(device))
+    generator, discriminator = _networks(config, world, resolution, began_at)
     for network in (generator, discriminator):
-        network.set_precision(dtype, config.loop.num_low_precision_res)
+        lay_out(network.to(world.device)).set_precision(dtype, config.loop.num_low_precision_res)
     return Trainer(
         generator,
         discriminator,
@@ -94,6 +99,7 @@ def build_trainer(
         config.ema,
         draw_labels(config, labels),
         world,
+        uses_r1=config.uses_r1,
     )
 
 
@@ -123,6 +129,7 @@ def _go_on(
         old.labels,
         old.world,
         old.parts,
+        config.uses_r1,
     )
     new.average.network = average.eval().requires_grad_(False)
     _carry(old.generator_optimizer, new.generator_optimizer, pairs[0])

@@ -1,10 +1,16 @@
-"""What of a run may change while it lasts: its end, its saving, its devices, and a few numbers."""
+"""What of a run may change while it lasts: its end, its saving, its devices, and a few numbers.
 
+A learning rate, R1 weight or batch that phases of the schedule have of their own is given as that
+of the last phase; those of the others keep their ratio to it.
+"""
+
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from stylegen.errors import InputError
 from stylegen.training.config import RunConfig
+from stylegen.training.schedule import PhaseConfig
 
 _OF_LOOP = frozenset(
     (
@@ -25,21 +31,103 @@ _OF_AUGMENT = {
 _NUMBERS = frozenset(("lr", "gamma", "style_mixing"))
 LOOP_CHANGEABLE = _OF_LOOP
 CHANGEABLE = _OF_LOOP | _NUMBERS | frozenset(_OF_AUGMENT)
+CHANGEABLE_ANEW = CHANGEABLE | {"seed", "batch"}
+
+_OfPhases = Literal["lr", "gamma", "batch"]
 
 
-def _check_schedule(config: RunConfig, names: set[str]) -> None:
-    """Refuse numbers that the schedule says instead."""
+def _check_schedule(config: RunConfig, names: Iterable[str]) -> None:
+    """Refuse what the schedule says instead."""
     schedule = config.schedule
+    kinds = any(phase.augment is not None for phase in schedule.phases)
     for name in sorted(names):
         ramped = any(ramp.of == name for ramp in schedule.ramps)
-        if ramped or any(getattr(phase, name, None) is not None for phase in schedule.phases):
+        if ramped or (name == "augment" and kinds):
             raise InputError(
                 f"{name} cannot change here: this run's schedule says what it is at each moment"
             )
 
 
+def _in_ratio(name: _OfPhases, number: float, last: float, wanted: float) -> float:
+    """Return what becomes of a number when that of the last phase becomes the wanted one."""
+    if number == last:
+        return wanted
+    if last == 0:
+        raise InputError(
+            f"{name} cannot change here: it is 0 in the last phase of this run's schedule, so "
+            "those of the others have no ratio to it"
+        )
+    changed = number * wanted / last
+    if name != "batch":
+        return changed
+    if changed < 1 or changed != round(changed):
+        raise InputError(
+            f"batch cannot become {wanted:g} here: it is {last:g} in the last phase of this run's "
+            f"schedule, and what is {number:g} before it would be {changed:g}"
+        )
+    return round(changed)
+
+
+def _with_number(
+    config: RunConfig, name: _OfPhases, usual: float, wanted: float
+) -> tuple[RunConfig, Any]:
+    """Change a number of the last phase, and those of the others in their ratio to it.
+
+    Args:
+        config: the run.
+        name: of the number.
+        usual: what it is where the phases do not say.
+        wanted: what it shall be in the last phase.
+
+    Returns:
+        The run with its phases changed, and what the usual number becomes.
+    """
+    phases = config.schedule.phases
+    own = [getattr(phase, name) for phase in phases] or [None]
+    last = usual if own[-1] is None else own[-1]
+
+    def follow(phase: PhaseConfig) -> PhaseConfig:
+        value = getattr(phase, name)
+        new: Any = {} if value is None else {name: _in_ratio(name, value, last, wanted)}
+        return replace(phase, **new)
+
+    schedule = replace(config.schedule, phases=tuple(map(follow, phases)))
+    config = replace(config, schedule=schedule)
+    return config, _in_ratio(name, usual, last, wanted) if None in own else wanted
+
+
+def _with_numbers(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
+    """Change numbers that phases may have of their own."""
+    if "lr" in changes:
+        config, lr = _with_number(config, "lr", config.optimizer.generator_lr, changes["lr"])
+        rates = replace(config.optimizer, generator_lr=lr, discriminator_lr=lr)
+        config = replace(config, optimizer=rates)
+    if "gamma" in changes:
+        config, gamma = _with_number(config, "gamma", config.loss.r1_gamma, changes["gamma"])
+        config = replace(config, loss=replace(config.loss, r1_gamma=gamma))
+    if "batch" in changes:
+        replace(config.loop, batch=changes["batch"])  # refuses what is no batch
+        config, batch = _with_number(config, "batch", config.loop.batch, changes["batch"])
+        config = replace(config, loop=replace(config.loop, batch=batch))
+    return config
+
+
+def _changed(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
+    _check_schedule(config, changes)
+    loop = {k: v for k, v in changes.items() if k in _OF_LOOP or k == "seed"}
+    augment = {_OF_AUGMENT[k]: v for k, v in changes.items() if k in _OF_AUGMENT}
+    loss = {k: v for k, v in changes.items() if k == "style_mixing"}
+    config = replace(
+        config,
+        loop=replace(config.loop, **loop),
+        loss=replace(config.loss, **loss),
+        augment=replace(config.augment, **augment),
+    )
+    return _with_numbers(config, changes)
+
+
 def with_changes(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
-    """Return a run's configuration with some of its values changed.
+    """Return a run's configuration with some of its values changed, for the run to go on with.
 
     Args:
         config: the run.
@@ -50,21 +138,19 @@ def with_changes(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
     """
     if fixed := sorted(set(changes) - CHANGEABLE):
         raise InputError(f"{', '.join(fixed)} cannot change when a run is resumed")
-    _check_schedule(config, set(changes) & (_NUMBERS | {"augment"}))
-    loop = replace(config.loop, **{k: v for k, v in changes.items() if k in _OF_LOOP})
-    augment = {_OF_AUGMENT[k]: v for k, v in changes.items() if k in _OF_AUGMENT}
-    loss, optimizer = config.loss, config.optimizer
-    if "lr" in changes:
-        lr = changes["lr"]
-        optimizer = replace(optimizer, generator_lr=lr, discriminator_lr=lr)
-    if "gamma" in changes:
-        loss = replace(loss, r1_gamma=changes["gamma"])
-    if "style_mixing" in changes:
-        loss = replace(loss, style_mixing=changes["style_mixing"])
-    return replace(
-        config,
-        loop=loop,
-        loss=loss,
-        optimizer=optimizer,
-        augment=replace(config.augment, **augment),
-    )
+    return _changed(config, changes)
+
+
+def begun_anew(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
+    """Return a run's configuration with some of its values changed, for another run to begin with.
+
+    Args:
+        config: the run.
+        changes: by the names in ``CHANGEABLE_ANEW``.
+
+    Raises:
+        InputError: a value cannot change, or not to that.
+    """
+    if fixed := sorted(set(changes) - CHANGEABLE_ANEW):
+        raise InputError(f"{', '.join(fixed)} cannot change in a run's configuration")
+    return _changed(config, changes)

@@ -40,8 +40,8 @@ class Choices:
 
     Attributes:
         preset: name of the table of numbers to begin from.
-        batch: images of a step; None: :func:`auto_batch`.
-        gamma: R1 weight; None: :func:`auto_gamma`.
+        batch: images of a step, in every phase without its own; None: :func:`auto_batch`.
+        gamma: R1 weight, in every phase without its own; None: :func:`auto_gamma`.
         lr: learning rate of both networks; None: :func:`auto_lr`.
         channel_base: features of a layer are this / resolution; None: :func:`auto_channel_base`.
         channel_max: most features of a layer.
@@ -59,8 +59,8 @@ class Choices:
         ema_rampup: at the start, at most this share of the images shown; 0 does not ramp.
         kimg: length, in thousands of real images shown.
         augment: of what the discriminator sees.
-        schedule: phases and ramps; phases without a batch or gamma get the usual ones for their
-            resolution.
+        schedule: phases and ramps; where a batch or gamma is not chosen, phases without their own
+            get the usual one for their resolution.
         transfer: weights to begin from.
         max_minutes, tick_kimg, snapshot_kimg, snapshot_minutes, keep_snapshots, disk_quota_gb,
             batch_per_device, class_balanced, metrics, metric_*, seed, device, precision,
@@ -230,6 +230,17 @@ def _phase(phase: PhaseConfig, choices: Choices, devices: int) -> PhaseConfig:
     return dataclasses.replace(phase, batch=batch, gamma=gamma)
 
 
+def _schedule(choices: Choices, devices: int) -> ScheduleConfig:
+    phases = tuple(_phase(phase, choices, devices) for phase in choices.schedule.phases)
+    return dataclasses.replace(choices.schedule, phases=phases)
+
+
+def _optimizer(choices: Choices, resolution: int) -> OptimizerConfig:
+    lr = _chosen(choices, preset(choices.preset), "lr")
+    lr = auto_lr(resolution) if lr is None else lr
+    return OptimizerConfig(generator_lr=lr, discriminator_lr=lr)
+
+
 def _ema(choices: Choices, batch: int) -> EmaConfig:
     """Return the average's numbers: without a ramp-up where the weights are another run's."""
     numbers = preset(choices.preset)
@@ -266,19 +277,16 @@ def plan_run(
     resolution, _ = shape_for(*size)
     loop = _loop(choices, resolution, devices)
     generator = _generator(data, size, c_dim, choices, loop)
-    lr = _chosen(choices, preset(choices.preset), "lr")
-    lr = auto_lr(resolution) if lr is None else lr
-    phases = tuple(_phase(phase, choices, devices) for phase in choices.schedule.phases)
     return RunConfig(
         name=name,
         data=data,
         generator=generator,
         discriminator=_discriminator(generator, choices, loop, devices),
         loss=_loss(choices, resolution, loop.batch),
-        optimizer=OptimizerConfig(generator_lr=lr, discriminator_lr=lr),
+        optimizer=_optimizer(choices, resolution),
         ema=_ema(choices, loop.batch),
         loop=loop,
         augment=choices.augment,
-        schedule=dataclasses.replace(choices.schedule, phases=phases),
+        schedule=_schedule(choices, devices),
         transfer=choices.transfer,
     )

@@ -159,8 +159,9 @@ class LoopConfig:
         for name in ("max_minutes", "snapshot_minutes"):
             if getattr(self, name) is not None:
                 _check_range(self, 0, 1e9, name)
-        if self.disk_quota_gb is not None:
-            _check_range(self, 1e-9, 1e9, "disk_quota_gb")
+        quota = self.disk_quota_gb
+        if quota is not None and (not isinstance(quota, int | float) or not quota > 0):
+            raise InputError(f"disk_quota_gb is {quota!r}; wanted a number above 0, in gigabytes")
         if self.batch_per_device is not None:
             _check_count(self, "batch_per_device")
         if self.precision not in PRECISIONS:
@@ -204,6 +205,15 @@ class RunConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
     transfer: TransferConfig | None = None
+
+    @property
+    def uses_r1(self) -> bool:
+        """Whether the R1 penalty is taken at any moment of the run, as its schedule has it."""
+        for ramp in self.schedule.ramps:
+            if ramp.of == "gamma":
+                return any(gamma > 0 for _, gamma in ramp.points)
+        of_phases = [phase.gamma for phase in self.schedule.phases] or [None]
+        return any(self.loss.r1_gamma if g is None else g for g in of_phases)
 
     def __post_init__(self) -> None:
         g, d = self.generator, self.discriminator

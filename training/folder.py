@@ -1,14 +1,16 @@
 """A run's folder: where each file lies, and the number it gets.
 
-runs/00000-name/: config.json, stats.jsonl, TensorBoard events, curves.png, reals.png,
-fakes000000.png ..., snapshot-000000.safetensors ..., training-state.safetensors.
+runs/00000-name/: config.json (and config-begun.json, what it was before anything of it changed),
+stats.jsonl, TensorBoard events, curves.png, reals.png, fakes000000.png ...,
+snapshot-000000.safetensors ..., training-state.safetensors, and the one before it,
+training-state-earlier.safetensors.
 """
 
 import json
 import math
 import re
+import shutil
 from pathlib import Path
-from typing import IO
 
 from stylegen import configs
 from stylegen.checkpoints import SUFFIX
@@ -17,6 +19,7 @@ from stylegen.files import atomic_path
 from stylegen.training.config import RunConfig
 
 STATE_NAME = f"training-state{SUFFIX}"
+_EARLIER_NAME = f"training-state-earlier{SUFFIX}"
 
 
 class RunFolder:
@@ -29,16 +32,13 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.config = self.path / "config.json"
+        self.begun_config = self.path / "config-begun.json"
         self.stats = self.path / "stats.jsonl"
         self.reals = self.path / "reals.png"
         self.state = self.path / STATE_NAME
+        self.earlier_state = self.path / _EARLIER_NAME
         self.curves = self.path / "curves.png"
         self.skipped = self.path / "skipped.json"
-
-    def fakes(self, kimg: float) -> Path:
-        """Return a free name for the sample grid at a moment of training."""
-        path = self.path / f"fakes{int(kimg):06d}.png"
-        return path.with_name(f"fakes{kimg:010.3f}.png") if path.exists() else path
 
     def snapshot(self, kimg: float) -> Path:
         """Return a free name for the snapshot at a moment of training."""
@@ -55,31 +55,21 @@ class RunFolder:
         ]
         return [path for kimg, path in sorted(numbered) if kimg <= until_kimg]
 
-    def claim(self) -> IO[bytes] | None:
-        """Keep other processes from training in the folder, until the file returned is closed.
-
-        Raises:
-            InputError: another one trains in it.
-            OSError: the folder may not be written.
-        """
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return None
-        file = (self.path / ".lock").open("ab")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise InputError(
-                f"another process is training in {self.path}; stop it before going on with the run"
-            ) from error
-        return file
+    def good_state(self, again: bool) -> Path:
+        """Return the last state; ``again``: it has led to trouble, so the one before it, if any."""
+        return self.earlier_state if again and self.earlier_state.is_file() else self.state
 
     def write_config(self, config: RunConfig) -> None:
         """Write config.json, atomically."""
         with atomic_path(self.config) as temporary:
             temporary.write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
+
+    def change_config(self, config: RunConfig) -> None:
+        """Write config.json anew; what the run began with stays as config-begun.json."""
+        if not self.begun_config.exists():
+            with atomic_path(self.begun_config) as temporary:
+                shutil.copyfile(self.config, temporary)
+        self.write_config(config)
 
     def write_skipped(self, skipped: list[tuple[str, str]]) -> None:
         """Write skipped.json: name and reason of each image file that could not be read."""
@@ -93,13 +83,24 @@ class RunFolder:
         Raises:
             InputError: the folder is no run, or its config.json is damaged.
         """
-        if not self.config.is_file():
-            raise InputError(f"{self.path} is not a run: it has no config.json")
+        return self._read(self.config)
+
+    def read_begun_config(self) -> RunConfig:
+        """Read what the run began with: config.json, as long as nothing of it has changed.
+
+        Raises:
+            InputError: the folder is no run, or the file is damaged.
+        """
+        return self._read(self.begun_config if self.begun_config.is_file() else self.config)
+
+    def _read(self, path: Path) -> RunConfig:
+        if not path.is_file():
+            raise InputError(f"{self.path} is not a run: it has no {path.name}")
         try:
-            values = json.loads(self.config.read_text())
+            values = json.loads(path.read_text())
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{self.config} is damaged: {error}") from error
-        return configs.from_dict(RunConfig, values, str(self.config))
+            raise InputError(f"{path} is damaged: {error}") from error
+        return configs.from_dict(RunConfig, values, str(path))
 
 
 def new_run_folder(parent: str | Path, name: str) -> RunFolder:

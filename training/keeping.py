@@ -4,8 +4,11 @@ Each file is written beside its name and moved there whole. Saving draws no rand
 is the same however often it is saved.
 """
 
+import contextlib
 import logging
 import math
+import os
+import shutil
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +20,7 @@ import torch
 from stylegen.checkpoints import SnapshotInfo, read_info, save_snapshot
 from stylegen.devices import choose_precision, precision_name
 from stylegen.errors import InputError
+from stylegen.files import atomic_path
 from stylegen.images import make_grid, save_image
 from stylegen.networks.growing import faded
 from stylegen.training.folder import RunFolder
@@ -70,6 +74,10 @@ def provenance(run: Run) -> dict[str, Any]:
     }
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
 class Keeper:
     """Saves a run and prunes what it saved.
 
@@ -82,6 +90,7 @@ class Keeper:
     Attributes:
         best: the best snapshot so far, by the run's first metric; None: none is known.
         last_images: images shown at the last save.
+        saved_images: images shown when all was last written; None: it never was.
         newest: the newest snapshot.
     """
 
@@ -97,6 +106,7 @@ class Keeper:
         self.best = None if kept.get("best") is None else Best(**kept["best"])
         self.last_images = int(kept.get("last_images", 0))
         self._last_sec = time.perf_counter()
+        self.saved_images = self._state_images = run.trainer.images_shown if kept else None
         snapshots = self._own_snapshots()
         self.newest = snapshots[-1] if snapshots else None
         loop = run.config.loop
@@ -110,6 +120,11 @@ class Keeper:
         """Return the plain values that go on with the run."""
         best = None if self.best is None else vars(self.best)
         return {"best": best, "last_images": self.last_images}
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the run is saved as it is now."""
+        return self.saved_images == self.run.trainer.images_shown
 
     def is_due(self) -> bool:
         """Tell whether it is time to save, by images shown or by the clock."""
@@ -128,33 +143,48 @@ class Keeper:
         pixels = torch.stack([images[i][0] for i in range(count)])
         save_image(make_grid(pixels, columns), self.folder.reals)
 
-    def save(self, header: dict[str, Any], measured: tuple[str, float] | None = None) -> bool:
+    def save(self, header: dict[str, Any], is_last: bool = False) -> bool:
         """Write a snapshot, its sample grid and the state; then prune.
 
         A full disk is warned of, and the last save stays.
 
         Args:
             header: plain values to keep with the state.
-            measured: name and value of the run's first metric, as taken at this moment.
+            is_last: the run ends here.
 
         Returns:
             Whether all was written.
         """
-        best, path = self.best, self._free_name()
+        path = self._free_name()
         self.last_images = self.run.trainer.images_shown
-        if measured is not None and self._is_better(*measured):
-            metric, value = measured
-            self.best = Best(metric=metric, value=value, kimg=self.run.kimg, snapshot=path.name)
-        kept = "the last save" if self.newest is None else self.newest.name
+        last = "the last save" if self.folder.state.is_file() else ""
+        kept = last if self.newest is None else self.newest.name
         write = partial(self._write, path, header)
-        is_written = try_write(write, path.name, kept, self.folder.path)
+        is_written = try_write(write, path.name, kept, self.folder.path, not is_last)
         self._last_sec = time.perf_counter()
         if is_written:
-            self.newest = path
+            self.newest, self.saved_images = path, self.last_images
         else:
-            self.best = best
+            self.folder.earlier_state.unlink(missing_ok=True)  # room for the next save
         self._prune()
         return is_written
+
+    def mark(self, header: dict[str, Any], metric: str, value: float) -> None:
+        """Note what was measured of the newest snapshot, which is of this moment; then prune.
+
+        Args:
+            header: plain values to keep with the state, which is written anew.
+            metric: the run's first one.
+            value: of the newest snapshot.
+        """
+        assert self.is_saved
+        assert self.newest is not None
+        if self._is_better(metric, value):
+            name = self.newest.name
+            self.best = Best(metric=metric, value=value, kimg=self.run.kimg, snapshot=name)
+        state, write = self.folder.state, partial(self._write_state, header)
+        try_write(write, state.name, "the one without the last metrics", self.folder.path)
+        self._prune()
 
     def _is_better(self, metric: str, value: float) -> bool:
         if not math.isfinite(value):
@@ -187,10 +217,24 @@ class Keeper:
             provenance=provenance(run),
         )
         save_snapshot(path, average, faded(discriminator), info)
-        save_state(self.folder.state, run.trainer, {**run.state(), **header, "kept": self.state()})
+        self._write_state(header)
         grid = sample_grid(average, _AT_ONCE)
         save_image(grid, path.with_name(path.stem.replace("snapshot-", "fakes") + ".png"))
         self.writer.image("fakes", grid, run.trainer.images_shown)
+
+    def _write_state(self, header: dict[str, Any]) -> None:
+        """Write the state; one of an earlier moment becomes the one before it."""
+        trainer, state = self.run.trainer, self.folder.state
+        with contextlib.ExitStack() as stack:
+            if self._state_images is not None and self._state_images < trainer.images_shown:
+                kept = stack.enter_context(atomic_path(self.folder.earlier_state))
+                try:
+                    os.link(state, kept)
+                except OSError:  # not every file system can
+                    shutil.copyfile(state, kept)
+            kept_with_it = {**self.run.state(), **header, "kept": self.state()}
+            save_state(state, trainer, kept_with_it)
+        self._state_images = trainer.images_shown
 
     def _own_snapshots(self) -> list[Path]:
         """Return the snapshots up to now; later ones are from before a kill, and come again."""
@@ -198,5 +242,9 @@ class Keeper:
 
     def _prune(self) -> None:
         best = None if self.best is None else self.folder.path / self.best.snapshot
-        state = self.folder.state.stat().st_size if self.folder.state.is_file() else 0
-        self._retention.prune(self._own_snapshots(), best, state)
+        own, state = self._own_snapshots(), _size(self.folder.state)
+        both = state + _size(self.folder.earlier_state)
+        if not self._retention.has_room(own, best, both):
+            self.folder.earlier_state.unlink(missing_ok=True)
+            both = state
+        self._retention.prune(own, best, both)

@@ -5,12 +5,14 @@ is an operator's own, without that of the operators it calls: shares add up to 1
 """
 
 import gzip
+import logging
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -22,6 +24,10 @@ WARM_UP = 2  # steps: they compile, choose algorithms and fill caches
 _TRACE, _TABLE = "profile-trace{}.json.gz", "profile-table{}.txt"
 _ROWS = 25
 _NAME = 46  # characters
+_SILENT = "99"  # above every severity that the profiler's Kineto knows
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def _free_names(folder: Path) -> tuple[Path, Path]:
@@ -95,40 +101,82 @@ def _table_of(profiler: Any, steps: int, wall_sec: float) -> str:
     return format_table(rows, steps, wall_sec, "GPU" if gpu_us else "CPU")
 
 
-def profile_steps(step: Callable[[], None], steps: int, folder: str | Path) -> str:
-    """Run some steps under the profiler; write a trace and a table of the slowest operators.
+class StepProfiler:
+    """Profiles steps of a run, and writes a trace and a table of the slowest operators.
 
-    The steps are real ones: what they train stays trained. On a GPU, its time is what is told.
+    The first two steps warm up; the steps after them are profiled, which are real ones: what they
+    train stays trained. On a GPU, its time is what is told.
 
     Args:
-        step: takes one step.
-        steps: how many to profile, after two that are not.
+        steps: how many to profile.
         folder: gets profile-trace.json.gz and profile-table.txt, or the next free names such as
             profile-trace-1.json.gz.
 
-    Returns:
-        The table.
+    Attributes:
+        table: of the slowest operators; empty: none was profiled yet.
 
     Raises:
-        InputError: steps is not at least 1, or the folder does not exist or may not be written.
-        OSError: the disk refuses.
+        InputError: steps is not at least 1.
     """
-    if steps < 1:
-        raise InputError(f"{steps} steps to profile; wanted at least 1")
-    trace, table = _free_names(Path(folder))
-    cuda = torch.cuda.is_available()
-    for _ in range(WARM_UP):
-        step()
-    _wait(cuda)
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
-    begin = time.perf_counter()
-    with profile(activities=activities, acc_events=True) as profiler:
-        for _ in range(steps):
-            step()
-        _wait(cuda)
-        wall_sec = time.perf_counter() - begin
-    _write_trace(profiler, trace)
-    text = _table_of(profiler, steps, wall_sec)
-    with atomic_path(table) as temporary:
-        temporary.write_text(text)
-    return text
+
+    def __init__(self, steps: int, folder: str | Path) -> None:
+        if steps < 1:
+            raise InputError(f"{steps} steps to profile; wanted at least 1")
+        self._folder, self._steps = Path(folder), steps
+        self._taken = self._profiled = 0
+        self._is_written = False
+        self._profiler: Any = None
+        self._is_running = False
+        self._cuda = torch.cuda.is_available()
+        self.table = ""
+        if not self._cuda:  # else it tells on stderr that there is no GPU; read at the first use
+            os.environ.setdefault("KINETO_LOG_LEVEL", _SILENT)
+
+    def _start(self) -> None:
+        _wait(self._cuda)
+        activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if self._cuda else [])]
+        self._profiler = profile(activities=activities, acc_events=True)
+        self._begin = time.perf_counter()
+        self._profiler.__enter__()
+        self._is_running = True
+
+    def step(self, take: Callable[[], T]) -> T:
+        """Take a step, profiled if it is one of those.
+
+        Args:
+            take: takes it.
+
+        Returns:
+            What that returned.
+        """
+        if self._profiler is None and self._taken == WARM_UP:
+            self._start()
+        value = take()
+        self._taken += 1
+        self._profiled += self._is_running
+        if self._profiled == self._steps:
+            self.stop()
+        return value
+
+    def stop(self) -> None:
+        """End the profile, if it has begun; steps after this are not in it."""
+        if not self._is_running:
+            return
+        _wait(self._cuda)
+        self._wall_sec = time.perf_counter() - self._begin
+        self._is_running = False
+        self._profiler.__exit__(None, None, None)
+
+    def write(self) -> None:
+        """Write what was profiled, once it has ended; what the disk refuses is warned of."""
+        if not self._profiled or self._is_running or self._is_written:
+            return
+        self._is_written = True
+        self.table = _table_of(self._profiler, self._profiled, self._wall_sec)
+        try:
+            trace, table = _free_names(self._folder)
+            with atomic_path(table) as temporary:
+                temporary.write_text(self.table)
+            _write_trace(self._profiler, trace)
+        except (InputError, OSError, RuntimeError) as error:
+            _log.warning("not all of the profile is written: %s; the training goes on", error)

@@ -13,6 +13,7 @@ from pathlib import Path
 from stylegen.checkpoints import SUFFIX, read_header
 from stylegen.checkpoints.snapshot import KIND
 from stylegen.errors import InputError
+from stylegen.files import size_words
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,20 @@ class Retention:
                 kept.remove(path)
         return [p for p in paths if p not in kept]
 
+    def has_room(self, snapshots: Sequence[Path], best: Path | None, reserved_bytes: int) -> bool:
+        """Tell whether what always stays fits into the quota beside other files.
+
+        Args:
+            snapshots: those that the run wrote, oldest first.
+            best: the best by metric, if known.
+            reserved_bytes: of the other files.
+        """
+        if self.quota_gb is None:
+            return True
+        own = [p for p in snapshots if _is_own(p)]
+        always = {*own[-1:], *(p for p in own if self.keep_best and p == best)}
+        return sum(_size(p) for p in always) + reserved_bytes <= self.quota_gb * _GB
+
     def prune(
         self, snapshots: Sequence[Path], best: Path | None, reserved_bytes: int = 0
     ) -> list[Path]:
@@ -99,8 +114,8 @@ class Retention:
 
     def _tell_if_over(self, kept_bytes: int) -> None:
         if self.quota_gb is not None and kept_bytes > self.quota_gb * _GB:
-            text = "what must be kept takes %.2f GB, more than the quota of %g GB"
-            _log.warning(text, kept_bytes / _GB, self.quota_gb)
+            text = "what must be kept takes %s, more than the quota of %s"
+            _log.warning(text, size_words(kept_bytes), size_words(self.quota_gb * _GB))
 
 
 def _is_own(path: Path) -> bool:
@@ -168,7 +183,11 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def try_write(
-    action: Callable[[], object], what: str, kept: str = "", folder: Path | None = None
+    action: Callable[[], object],
+    what: str,
+    kept: str = "",
+    folder: Path | None = None,
+    goes_on: bool = True,
 ) -> bool:
     """Write something; a full disk is warned of instead of ending the run.
 
@@ -177,6 +196,7 @@ def try_write(
         what: what it writes, for the warning.
         kept: what stays as it was, for the warning, such as "snapshot-000200.safetensors".
         folder: where to remove the temporary files that the failed write left.
+        goes_on: the training does, after this; the warning says so.
 
     Returns:
         Whether it was written.
@@ -193,7 +213,8 @@ def try_write(
         for path in partial_files(folder) - before if folder is not None else ():
             path.unlink(missing_ok=True)
         still = f"; {kept} is kept" if kept else ""
-        text = "the disk is full: %s is not written%s. The training goes on; make room, or lower"
-        _log.warning(text + " the number of snapshots kept (%s)", what, still, error)
+        do = "The training goes on; make" if goes_on else "Make"
+        text = "the disk is full: %s is not written%s. %s room, or lower the number of snapshots "
+        _log.warning(text + "kept (%s)", what, still, do, error)
         return False
     return True

@@ -6,7 +6,6 @@ What is written of it and when: :mod:`stylegen.training.keeping` and
 N batch of this process, C channels, H height, W width.
 """
 
-import logging
 from dataclasses import replace
 from typing import Any
 
@@ -17,24 +16,23 @@ from stylegen.data import ImageSet
 from stylegen.data.threads import Progress
 from stylegen.errors import InputError
 from stylegen.latents import one_hot
-from stylegen.networks.fading import downsample_images, fade_images
 from stylegen.training.building import (
-    at_resolution,
     build_trainer,
     end_fade,
     grow_trainer,
     set_alpha,
 )
+from stylegen.training.cautions import check_classes, warn
 from stylegen.training.config import RunConfig
 from stylegen.training.feed import Feed
 from stylegen.training.moments import Moment, Schedule
+from stylegen.training.showing import show_images
 from stylegen.training.state import Saved, load_state
 from stylegen.training.step import Trainer
 from stylegen.training.updates import Stats, parts_of, rows_of
 from stylegen.training.view import View
 from stylegen.training.world import World
 
-_log = logging.getLogger(__name__)
 _ROLL_BACK_AFTER = 10  # updates of a phase in a row whose gradients were not finite
 
 
@@ -59,10 +57,6 @@ def schedule_of(config: RunConfig, world: World) -> Schedule:
     """
     group, loop = config.discriminator.mbstd_group_size or 1, config.loop
     schedule = Schedule(config.schedule, usual_moment(config), granule=group * world.size)
-    phases = config.schedule.phases
-    if phases and phases[-1].from_kimg >= loop.kimg and world.is_first:
-        text = "the run ends at %g kimg, before its schedule reaches %d px at %g kimg"
-        _log.warning(text, loop.kimg, phases[-1].resolution, phases[-1].from_kimg)
     for batch in schedule.batches(loop.kimg):
         parts = parts_of(world, batch, loop.batch_per_device, config.discriminator.mbstd_group_size)
         rows_of(world, batch, parts, config.discriminator.mbstd_group_size)
@@ -78,6 +72,10 @@ class Run:
         world: the processes of the run.
         saved: the state to go on from; None: begin.
         progress: told (files decoded, files in all) while the images are read.
+
+    Raises:
+        InputError: the images have other classes than the networks, a batch cannot be shared
+            equally, or the state or the weights to begin from cannot be used.
 
     Attributes:
         trainer: of the networks as they are now; another one after they grow.
@@ -96,7 +94,9 @@ class Run:
         progress: Progress | None = None,
     ) -> None:
         self.config, self.images, self.world = config, images, world
+        check_classes(config, images)
         self.schedule = schedule_of(config, world)
+        warn(config, world)
         self.view = View(config.augment)
         self._progress = progress
         self.last_real: Tensor | None = None
@@ -137,16 +137,14 @@ class Run:
 
     def _begin(self) -> None:
         first = self.schedule.at(0).resolution
-        config = at_resolution(self.config, first)
-        self._adopt(build_trainer(config, self.feed.labels, self.world))
+        self._adopt(build_trainer(self.config, self.feed.labels, self.world, first))
         self._look_up()
 
     def _go_on(self, saved: Saved) -> None:
         """Build the networks as they were, then fill them."""
         r = saved.resolution // 2 if saved.fading else saved.resolution
-        config = at_resolution(self.config, r)
         first = self.schedule.at(0).resolution
-        trainer = build_trainer(config, self.feed.labels, self.world, began_at=first)
+        trainer = build_trainer(self.config, self.feed.labels, self.world, r, began_at=first)
         trainer = grow_trainer(trainer, self.config) if saved.fading else trainer
         load_state(saved, trainer)
         self.view.load(saved.header["view"])
@@ -216,11 +214,10 @@ class Run:
         return torch.where(chosen[:, None, None, None], real.flip(3), real)
 
     def _as_shown(self, real: Tensor, moment: Moment) -> Tensor:
-        """Bring real images to the resolution of the moment."""
+        """Bring real images to the resolution of the moment, and to its fade."""
+        halvings = (self.config.generator.resolution // moment.resolution).bit_length() - 1
         taps = self.config.discriminator.resample_filter
-        for _ in range((self.config.generator.resolution // moment.resolution).bit_length() - 1):
-            real = downsample_images(real, taps)
-        return fade_images(real, taps, moment.alpha)
+        return show_images(real, taps, halvings, moment.alpha)
 
     def step(self) -> Stats:
         """Take one step.

@@ -57,6 +57,7 @@ class Trainer(Updater):
         labels: draws classes (samples, C) for generated images, or None for unconditional ones.
         world: the processes that share each batch; None: this one alone.
         parts: how many parts of its batch this process computes one after the other.
+        uses_r1: whether the R1 penalty is ever taken; None: if its weight is above 0 now.
 
     Attributes:
         average: the moving average of the generator.
@@ -76,8 +77,9 @@ class Trainer(Updater):
         labels: Labels = no_labels,
         world: World | None = None,
         parts: int = 1,
+        uses_r1: bool | None = None,
     ) -> None:
-        super().__init__(generator, discriminator, loss, optimizer, world, parts)
+        super().__init__(generator, discriminator, loss, optimizer, world, parts, uses_r1)
         self.ema, self.labels = ema, labels
         self.change: Change = no_change
         self.average = MovingAverage(generator)

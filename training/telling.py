@@ -4,6 +4,7 @@ Nothing here draws a random number or changes a network.
 """
 
 import logging
+import math
 import time
 from typing import Any
 
@@ -21,6 +22,16 @@ from stylegen.training.updates import Stats
 _log = logging.getLogger(__name__)
 _WATCHED = 32  # seeds whose images tell how varied samples are
 _AT_ONCE = 8
+
+
+def _plain(tick: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a tick as JSON can hold it: None for what is not finite."""
+    return tick and {k: v if math.isfinite(v) else None for k, v in tick.items()}
+
+
+def _whole(tick: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a tick that :func:`_plain` made."""
+    return tick and {k: math.nan if v is None else v for k, v in tick.items()}
 
 
 class Teller:
@@ -60,6 +71,8 @@ class Teller:
             told: what :meth:`state` gave when the run was saved.
         """
         self.means = Means()
+        self._owed = _whole(told.get("owed"))
+        self._augment = str(told.get("augment", self.run.moment.augment))
         if told.get("health") is not None:
             self.health.load(told["health"])
         self.last_images = int(told.get("last_images", self.run.trainer.images_shown))
@@ -71,6 +84,8 @@ class Teller:
             "health": self.health.state(),
             "last_images": self.last_images,
             "seconds": self.seconds,
+            "owed": _plain(self._owed),
+            "augment": self._augment,
         }
 
     @property
@@ -91,31 +106,43 @@ class Teller:
         images = self.run.trainer.images_shown - self.last_images
         return images >= self.run.config.loop.tick_kimg * 1000
 
-    def tell(self, measured: dict[str, float] | None = None) -> None:
-        """Write a tick: means since the last one, and what was measured besides.
+    @property
+    def is_owed(self) -> bool:
+        """Whether a tick is gathered that is not written yet."""
+        return self._owed is not None
 
-        Args:
-            measured: metrics, by name.
-        """
+    def gather(self) -> None:
+        """End a tick: take the means since the last one; :meth:`tell` writes them."""
         means = self.means.take(self.run.world)  # waits for the device and for all processes
         now, shown = time.perf_counter(), self.run.trainer.images_shown
         seconds = max(now - self._tick_begin, 1e-9)
-        self.last = {
+        wait, self.run.feed.wait_sec = self.run.feed.wait_sec, 0.0
+        numbers = {} if self.writer is None else self._numbers(seconds, wait)
+        self._owed = {
+            **numbers,
             **means,
             "r_t": means.get("signs_real", 0.0),
             "img_per_sec": (shown - self._tick_images) / seconds,
         }
-        wait = self.run.feed.wait_sec
-        self.run.feed.wait_sec = 0.0
+        self._augment = self.run.moment.augment
         self.last_images = self._tick_images = shown
+
+    def tell(self, measured: dict[str, float] | None = None) -> None:
+        """Write the tick that is gathered.
+
+        Args:
+            measured: metrics besides, by name.
+        """
+        tick = {**(self._owed or {}), **(measured or {})}
+        self._owed = None
+        self.last = {k: float(v) for k, v in tick.items()}
         if self.writer is not None:
-            tick = {**self._numbers(seconds, wait), **self.last, **(measured or {})}
-            self.last = {k: float(v) for k, v in tick.items()}
             self.writer.write(tick)
+            self.health.augment = self._augment
             self.advice = self.health.observe(tick)
             for advice in self.advice:
                 _log.warning("at %.1f kimg: %s", advice.kimg, advice.sentence)
-        self._tick_begin = time.perf_counter()
+        self._tick_begin, self._tick_images = time.perf_counter(), self.run.trainer.images_shown
 
     def _numbers(self, seconds: float, wait_sec: float) -> dict[str, Any]:
         run, moment = self.run, self.run.moment

@@ -3,7 +3,6 @@
 Source: Mo et al. 2020 (Freeze-D), section 3, for layers of the discriminator that stay.
 """
 
-import logging
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -15,16 +14,16 @@ from stylegen.errors import InputError
 from stylegen.networks import Discriminator, Generator
 from stylegen.training.config import TransferConfig
 
-_log = logging.getLogger(__name__)
 
+def _fitted(network: nn.Module, given: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the network's own state with all that is given under the same names.
 
-def _fitted(network: nn.Module, given: dict[str, Tensor], path: str) -> dict[str, Tensor]:
-    """Return the network's own state with all that is given under the same names."""
+    Returns:
+        The state, and the layers of which nothing is given.
+    """
     own = network.state_dict()
     shared = {name: value for name, value in given.items() if name in own}
-    if new := sorted({name.rsplit(".", 1)[0] for name in own if name not in shared}):
-        _log.info("%s: %s begins anew in %s", path, type(network).__name__, ", ".join(new))
-    return own | shared
+    return own | shared, sorted({name.rsplit(".", 1)[0] for name in own if name not in shared})
 
 
 def freeze_top(discriminator: Discriminator, count: int, top: int) -> None:
@@ -51,7 +50,7 @@ def freeze_top(discriminator: Discriminator, count: int, top: int) -> None:
 
 def transfer_weights(
     config: TransferConfig, generator: Generator, discriminator: Discriminator
-) -> None:
+) -> list[str]:
     """Begin from a snapshot: its averaged generator, and its discriminator.
 
     Args:
@@ -59,14 +58,21 @@ def transfer_weights(
         generator: gets the weights.
         discriminator: gets the weights.
 
+    Returns:
+        What begins anew, a sentence for each network that has such layers.
+
     Raises:
         InputError: the file is no snapshot, or weights do not fit; each is listed.
     """
     path = str(Path(config.snapshot))
     read_info(path)
     verify_checksum(path)
+    said = []
     for network, prefix in ((generator, "G_ema."), (discriminator, "D.")):
         given = read_tensors(path, prefix)
         if config.match == "resolution":
-            given = _fitted(network, given, path)
+            given, new = _fitted(network, given)
+            if new:
+                said.append(f"{path}: {type(network).__name__} begins anew in {', '.join(new)}")
         load_strictly(network, given, path)
+    return said

@@ -83,6 +83,7 @@ class Updater:
         optimizer: Adam's numbers.
         world: the processes that share each batch; None: this one alone.
         parts: how many parts of its batch this process computes one after the other.
+        uses_r1: whether the R1 penalty is ever taken; None: if its weight is above 0 now.
 
     Attributes:
         bad_updates: by phase, updates left out in a row, for gradients that were not finite;
@@ -98,6 +99,7 @@ class Updater:
         optimizer: OptimizerConfig,
         world: World | None,
         parts: int,
+        uses_r1: bool | None = None,
     ) -> None:
         self.generator, self.discriminator = generator.train(), discriminator.train()
         self.loss, self.parts = loss, parts
@@ -117,7 +119,7 @@ class Updater:
             self._learned[id(discriminator)],
             optimizer.discriminator_lr,
             optimizer,
-            loss.r1_interval if loss.r1_gamma else None,
+            loss.r1_interval if (loss.r1_gamma > 0 if uses_r1 is None else uses_r1) else None,
         )
         self.bad_updates: Stats = {}
         self.skipped = torch.zeros([], device=self.device)

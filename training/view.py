@@ -88,7 +88,7 @@ class View:
         self._images += images
         if len(self._signs) < self.config.interval:
             return
-        mean = torch.stack(self._signs).mean()
+        mean = torch.stack([sign.to(signs_real.device) for sign in self._signs]).mean()
         self.controller.update(float(mean), self._images)
         self._signs, self._images = [], 0
 

@@ -25,6 +25,29 @@ _FIX_HELP = (
 )
 
 
+def _check_outputs(
+    path: Path,
+    dst: Path | None,
+    channels: int | None,
+    json_file: Path | None,
+    sheet: Path | None,
+    overwrite: bool,
+) -> None:
+    """Find out before all images are read whether what is wanted of them can be written."""
+    from stylegen.data.mending import check_target
+    from stylegen.files import check_writable
+    from stylegen.images.writing import check_image_name
+
+    files = [file for file in (json_file, sheet) if file is not None]
+    refuse_existing(files, overwrite)
+    for file in files:
+        check_writable(file)
+    if sheet is not None:
+        check_image_name(sheet)
+    if dst is not None:
+        check_target(path, dst, channels)
+
+
 def _fix(
     report: "CheckReport",
     dst: Path,
@@ -159,13 +182,10 @@ def check_command(
     Exit code: 0 nothing found, 1 something found, 2 the request or the set cannot be used.
     """
     from stylegen.data.checking import check
-    from stylegen.data.mending import check_target
     from stylegen.data.sheet import save_sheet
     from stylegen.data.telling import findings, summary, write_json
 
-    refuse_existing([file for file in (json_file, sheet) if file is not None], overwrite)
-    if dst is not None:
-        check_target(path, dst)
+    _check_outputs(path, dst, channels, json_file, sheet, overwrite)
     with bar("checking", " images") as told:
         report = check(path, resolution, background, similarity, told)
     for line in (*summary(report), *findings(report, show)):

@@ -1,7 +1,5 @@
 """``stylegen train``: begin a run on images, or go on with one."""
 
-import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,171 +9,21 @@ from click.core import ParameterSource
 
 from stylegen.cli import training_options as groups
 from stylegen.cli.options import bar
-from stylegen.cli.training_bar import echo_outcome, is_first_process, training_bar
-from stylegen.data.config import DataConfig
-from stylegen.errors import InputError
-from stylegen.training.augment.config import AugmentConfig
-from stylegen.training.config import RunConfig, TransferConfig
-from stylegen.training.schedule import ScheduleConfig
-
-_DATA = ("channels", "background", "filter", "xflip", "labels")
-_WITH_CONFIG = frozenset(
-    ("data", "out", "name", "seed", "batch", "config", "dry_run", "profile", "resume")
+from stylegen.cli.training_bar import (
+    echo_outcome,
+    echo_rehearsal,
+    is_first_process,
+    training_bar,
 )
-
-
-def _devices() -> int:
-    text = os.environ.get("WORLD_SIZE", "1")
-    return int(text) if text.isdecimal() else 1
+from stylegen.cli.training_plan import flags, from_config, loop_numbers, plan
+from stylegen.errors import InputError
+from stylegen.training.config import RunConfig
 
 
 def _given(ctx: click.Context) -> set[str]:
     return {
         name for name in ctx.params if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
     }
-
-
-def _flags(names: list[str]) -> str:
-    return ", ".join("--" + name.replace("_", "-") for name in names)
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
-def _whole_number(text: str | None, name: str) -> int | None:
-    if text is None:
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"{name} is {text!r}; wanted a number of at least 1, or auto")
-    return int(text)
-
-
-def _loop_numbers(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with those of the loop as its configuration has them."""
-    read: dict[str, Any] = {
-        "batch_per_device": lambda text: _whole_number(text, "--batch-per-device"),
-        "snapshot_minutes": lambda minutes: minutes or None,
-        "metrics": _names,
-    }
-    return {k: read[k](v) if k in read else v for k, v in options.items()}
-
-
-def _changes(given: set[str], options: dict[str, Any]) -> dict[str, Any]:
-    """Return what was given of what may change; a batch that fits was found when the run began."""
-    from stylegen.training.changes import CHANGEABLE
-
-    changes = {name: options[name] for name in given & CHANGEABLE}
-    if changes.get("batch_per_device") == "auto":
-        del changes["batch_per_device"]
-    return _loop_numbers(changes)
-
-
-def _resume(given: set[str], path: str, options: dict[str, Any], known: bool = False) -> None:
-    """Go on with a run; ``known``: it was found by its options, which are therefore its own."""
-    from stylegen.training import resume
-    from stylegen.training.changes import CHANGEABLE, LOOP_CHANGEABLE
-
-    fixed = sorted(given - CHANGEABLE - {"resume", "profile"})
-    if fixed and not known:
-        raise InputError(f"{_flags(fixed)} cannot change when a run is resumed; leave it out")
-    changes = _changes(given & LOOP_CHANGEABLE if known else given, options)
-    with bar("reading", "img") as progress, training_bar() as report:
-        outcome = resume(path, report, progress, _metric, options["profile"], **changes)
-    echo_outcome(outcome)
-
-
-def _augment(options: dict[str, Any], transferred: bool) -> AugmentConfig:
-    speed = options.pop("ada_kimg")
-    policy = tuple(part.strip() for part in options.pop("diffaug_policy").split(","))
-    return AugmentConfig(
-        kind=options.pop("augment"),
-        pipe=options.pop("augpipe"),
-        p=options.pop("augment_p"),
-        target=options.pop("ada_target"),
-        speed_kimg=(100.0 if transferred else 500.0) if speed is None else speed,
-        max_p=options.pop("ada_max"),
-        policy=policy,
-    )
-
-
-def _schedule(text: str | None, resolution: int) -> ScheduleConfig:
-    from stylegen.training.presets import growing
-    from stylegen.training.schedule import read_schedule
-
-    if text is None:
-        return ScheduleConfig()
-    return read_schedule(growing(resolution) if text == "grow" else text)
-
-
-def _transfer(options: dict[str, Any]) -> TransferConfig | None:
-    snapshot, match, freeze = (options.pop(k) for k in ("transfer", "match", "freeze_d"))
-    if snapshot is None:
-        if freeze or match != "all":
-            raise InputError("--match and --freeze-d need --transfer SNAPSHOT")
-        return None
-    return TransferConfig(snapshot=str(Path(snapshot).resolve()), match=match, freeze_d=freeze)
-
-
-def _plan(data: str, options: dict[str, Any]) -> RunConfig:
-    """Read the options of a new run."""
-    from stylegen.data import open_images
-    from stylegen.data.sizes import parse_resolution, resolution_of
-    from stylegen.networks.shapes import shape_for
-    from stylegen.training import Choices, plan_run
-
-    name, resolution = options.pop("name"), options.pop("resolution")
-    if options["batch_per_device"] == "auto":
-        options["batch_per_device"] = None  # found later, of the whole plan
-    config = DataConfig(
-        path=str(Path(data).resolve()),
-        resolution=None if resolution is None else parse_resolution(resolution),
-        **{key: options.pop(key) for key in _DATA},
-    )
-    images = open_images(config)
-    config = replace(config, resolution=resolution_of(images.width, images.height))
-    options["transfer"] = _transfer(options)
-    options["augment"] = _augment(options, options["transfer"] is not None)
-    nominal, _ = shape_for(images.height, images.width)
-    options["schedule"] = _schedule(options["schedule"], nominal)
-    return plan_run(
-        config,
-        (images.height, images.width),
-        images.num_classes,
-        name or images.name,
-        Choices(**_loop_numbers(options)),
-        devices=_devices(),
-    )
-
-
-def _read_config(path: Path, data: str | None, options: dict[str, Any]) -> RunConfig:
-    """Read the configuration of another run, and put this one's data, name and seed in it."""
-    from stylegen import configs
-
-    if not path.is_file():
-        raise InputError(f"{path} is no file; wanted the config.json of a run")
-    try:
-        values = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid JSON: {error}") from error
-    config = configs.from_dict(RunConfig, values, str(path))
-    if data is not None:
-        config = replace(config, data=replace(config.data, path=str(Path(data).resolve())))
-    return replace(config, **{k: v for k, v in options.items() if k == "name" and v is not None})
-
-
-def _from_config(
-    path: Path, data: str | None, given: set[str], options: dict[str, Any]
-) -> RunConfig:
-    """Read the configuration of another run, and apply what was given besides."""
-    from stylegen.training.changes import CHANGEABLE, with_changes
-
-    config = _read_config(path, data, options)
-    if other := sorted(given - _WITH_CONFIG - CHANGEABLE):
-        raise InputError(f"{_flags(other)} cannot be given with --config; edit the file instead")
-    config = with_changes(config, _changes(given, options))
-    loop = {name: options[name] for name in given & {"seed", "batch"}}
-    return replace(config, loop=replace(config.loop, **loop))
 
 
 def _fit(config: RunConfig) -> RunConfig:
@@ -190,24 +38,55 @@ def _fit(config: RunConfig) -> RunConfig:
     return replace(config, loop=replace(config.loop, batch_per_device=fits))
 
 
+def _changes(given: set[str], path: str, options: dict[str, Any], known: bool) -> dict[str, Any]:
+    """Return what was given of what may change.
+
+    A number of images at once that was found when a run began is kept if the same options go on
+    with it; else what fits is looked for again.
+    """
+    from stylegen.training.changes import CHANGEABLE, LOOP_CHANGEABLE, with_changes
+    from stylegen.training.finding import run_folder
+
+    names = given & (LOOP_CHANGEABLE if known else CHANGEABLE)
+    changes = loop_numbers({name: options[name] for name in names})
+    if options["batch_per_device"] == "auto":
+        config = run_folder(path).read_config()
+        found = config.loop.batch_per_device if known else None
+        if found is None:
+            found = _fit(with_changes(config, changes)).loop.batch_per_device
+        changes["batch_per_device"] = found
+    return changes
+
+
+def _resume(
+    given: set[str],
+    path: str,
+    data: str | None,
+    options: dict[str, Any],
+    known: bool = False,
+) -> None:
+    """Go on with a run; ``known``: it was found by its options, which are therefore its own."""
+    from stylegen.training import resume
+    from stylegen.training.changes import CHANGEABLE
+
+    fixed = sorted(given - CHANGEABLE - {"resume", "profile", "data"})
+    if fixed and not known:
+        raise InputError(f"{flags(fixed)} cannot change when a run is resumed; leave it out")
+    changes = _changes(given, path, options, known)
+    with bar("reading", "img") as progress, training_bar() as report:
+        outcome = resume(path, report, progress, _metric, options["profile"], data, **changes)
+    echo_outcome(outcome)
+
+
 def _rehearse(config: RunConfig) -> None:
     """Show what a run would be."""
-    from stylegen import configs
     from stylegen.training.rehearsal import rehearse
     from stylegen.training.world import world_of
 
     with world_of(config.loop.device) as world:
         seen = rehearse(config, world)
-    if not is_first_process():
-        return
-    click.echo(json.dumps(configs.to_dict(config), indent=2))
-    click.echo(
-        f"parameters: generator {seen.generator_parameters:,}, discriminator "
-        f"{seen.discriminator_parameters:,}\n"
-        f"memory: {seen.memory_mib / 1024:.2f} GiB a process\n"
-        f"speed: {seen.img_per_sec:.1f} img/s, {seen.kimg_per_hour:.1f} kimg an hour\n"
-        f"{config.loop.kimg:g} kimg would take {seen.hours:.1f} hours"
-    )
+    if is_first_process():
+        echo_rehearsal(config, seen)
 
 
 def _metric(config: RunConfig) -> Any:
@@ -276,18 +155,19 @@ def train(
     """
     given = _given(ctx)
     if resume is not None and resume != "auto":
-        _resume(given, resume, options)
+        _resume(given, resume, data, options)
         return
     if data is None and config is None:
         raise InputError("train needs --data FOLDER_OR_ZIP, --config FILE, or --resume RUN")
     wants_fit = options["batch_per_device"] == "auto"
     if config is not None:
-        run = _from_config(config, data, given, options)
+        run = from_config(config, data, given, options)
     else:
         assert data is not None
-        run = _plan(data, {k: v for k, v in options.items() if k != "profile"})
+        run = plan(data, {k: v for k, v in options.items() if k != "profile"})
     if resume == "auto" and not dry_run and (found := _latest(out, run)) is not None:
-        _resume(given, str(found), options, known=True)
+        click.echo(f"going on with {found}")
+        _resume(given, str(found), None, options, known=True)
         return
     run = _fit(run) if wants_fit else run
     if dry_run:

@@ -1,5 +1,6 @@
 """What ``stylegen train`` shows while it runs, and at its end."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,27 @@ def training_bar() -> Iterator[Any]:
                 )
 
         yield show
+
+
+def echo_rehearsal(config: Any, seen: Any) -> None:
+    """Say what a run would be: its configuration, and what a few steps told of it."""
+    from stylegen import configs
+
+    click.echo(json.dumps(configs.to_dict(config), indent=2))
+    click.echo(
+        f"parameters: generator {seen.generator_parameters:,}, discriminator "
+        f"{seen.discriminator_parameters:,}\n"
+        f"memory: {seen.memory_mib / 1024:.2f} GiB a process"
+    )
+    for phase in seen.phases if len(seen.phases) > 1 else ():
+        click.echo(
+            f"{phase.resolution} px: {phase.kimg:g} kimg at {phase.img_per_sec:.1f} img/s, "
+            f"{phase.hours:.1f} hours"
+        )
+    click.echo(
+        f"speed: {seen.img_per_sec:.1f} img/s, {seen.kimg_per_hour:.1f} kimg an hour\n"
+        f"{config.loop.kimg:g} kimg would take {seen.hours:.1f} hours"
+    )
 
 
 def echo_outcome(outcome: Any) -> None:

@@ -32,7 +32,9 @@ def _number(name: str, help: str, kind: Any = float, default: Any = None) -> Cal
 
 
 begin_options = _together(
-    click.option("--data", help="Folder or zip of images."),
+    click.option(
+        "--data", help="Folder or zip of images; with --resume RUN, where they have moved to."
+    ),
     click.option(
         "--out",
         default="runs",

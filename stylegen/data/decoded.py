@@ -118,9 +118,9 @@ def _keep(images: ImageSet, pixels: Tensor, path: Path) -> Tensor:
         if not make_room(path.parent, pixels.nbytes):
             _log.info("%s is too large for the cache's limit", images.name)
             return pixels
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
+        with atomic_path(path, durable=False) as temporary, temporary.open("wb") as file:
             file.write(pixels.flatten().numpy().data)
-        with atomic_path(path.with_suffix(".json")) as temporary:
+        with atomic_path(path.with_suffix(".json"), durable=False) as temporary:
             temporary.write_text(json.dumps(_facts(images, pixels)), encoding="utf-8")
         return _mapped(path, list(pixels.shape))
     except (OSError, InputError, ValueError, RuntimeError) as error:

@@ -39,7 +39,7 @@ def content_digest(source: Source) -> str:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if make_room(path.parent, len(digest)):
-                with atomic_path(path) as temporary:
+                with atomic_path(path, durable=False) as temporary:
                     temporary.write_text(digest, encoding="ascii")
         except (OSError, InputError) as error:
             _log.info("the digest of %s is not kept: %s", source.path, error)

@@ -27,6 +27,7 @@ from stylegen.data.faults import suffix_is_wrong
 from stylegen.data.sizes import Resolution, size_of
 from stylegen.data.threads import Progress, in_chunks
 from stylegen.errors import InputError
+from stylegen.files import check_writable
 from stylegen.images import ImageReadError, fit, parse_color, read_image
 from stylegen.images.pixels import MODES
 
@@ -87,8 +88,6 @@ def _target(
     filter: Filter,
 ) -> _Target:
     channels = _usual_channels(report) if channels is None else channels
-    if channels not in MODES:
-        raise InputError(f"Images have 1, 2, 3 or 4 channels, not {channels}.")
     parse_color(background)
     size = None if resolution is None else size_of(resolution)
     return _Target(channels=channels, size=size, background=background, filter=filter)
@@ -128,7 +127,7 @@ def _names(files: list[FileFacts], target: _Target) -> list[str]:
     ]
 
 
-def _write(
+def _write_files(
     report: CheckReport,
     target: _Target,
     files: list[FileFacts],
@@ -170,18 +169,37 @@ def _metadata(
     }
 
 
+def _write(
+    report: CheckReport, target: _Target, into: NewSet, progress: Progress | None
+) -> tuple[list[tuple[FileFacts, str]], dict[str, str]]:
+    """Write the copy; return (file, new name) of each written, and why the others are left out."""
+    left_out = _left_out(report)
+    files = [file for file in report.examination.files if file.name not in left_out]
+    written, lost = _write_files(report, target, files, into, progress)
+    if not written:
+        raise InputError(f"No image of {report.path} is left to write.")
+    into.add_metadata(_metadata(report, written, left_out | lost))
+    return written, left_out | lost
+
+
 def _opened(dst: str | os.PathLike[str]) -> contextlib.AbstractContextManager[NewSet]:
     return new_archive(dst) if Path(dst).suffix.lower() == ".zip" else new_folder(dst)
 
 
-def check_target(source: str | os.PathLike[str], dst: str | os.PathLike[str]) -> None:
-    """Refuse a copy that exists, or that would lie in its own source.
+def check_target(
+    source: str | os.PathLike[str], dst: str | os.PathLike[str], channels: int | None = None
+) -> None:
+    """Refuse a copy that could not be written, before all images are read.
 
     Raises:
-        InputError: it does.
+        InputError: it exists, its folder does not or may not be written, it would lie in its own
+            source, or images cannot have so many channels.
     """
+    if channels is not None and channels not in MODES:
+        raise InputError(f"Images have 1, 2, 3 or 4 channels, not {channels}.")
     if os.path.lexists(dst):
         raise InputError(f"{dst} exists already; give another name.")
+    check_writable(dst)
     if Path(source).is_dir() and Path(source).resolve() in Path(dst).resolve().parents:
         raise InputError(f"{dst} lies in {source}, which is not to be touched; give another place.")
 
@@ -214,17 +232,13 @@ def mend(
         InputError: dst exists or lies in the source, a wrong setting, or no image is left.
         OSError: dst cannot be written.
     """
-    check_target(report.path, dst)
+    check_target(report.path, dst, channels)
     target = _target(report, resolution, channels, background, filter)
-    left_out = _left_out(report)
-    files = [file for file in report.examination.files if file.name not in left_out]
     with _opened(dst) as into:
-        written, lost = _write(report, target, files, into, progress)
-        if not written:
-            raise InputError(f"No image of {report.path} is left to write.")
-        into.add_metadata(_metadata(report, written, left_out | lost))
-    converted = sum(not target.fits(file) for file, _ in written)
-    everything = tuple(sorted((left_out | lost).items()))
+        written, left_out = _write(report, target, into, progress)
     return MendReport(
-        count=len(written), converted=converted, channels=target.channels, left_out=everything
+        count=len(written),
+        converted=sum(not target.fits(file) for file, _ in written),
+        channels=target.channels,
+        left_out=tuple(sorted(left_out.items())),
     )

@@ -4,8 +4,8 @@ N images of a batch, C channels, H rows, W columns.
 """
 
 import atexit
-import functools
 import logging
+import multiprocessing
 import os
 import signal
 import threading
@@ -64,13 +64,19 @@ def _as_it_is(batch: _Decoded) -> _Decoded:
     return batch
 
 
-def _die_with(parent: int) -> None:
-    while os.getppid() == parent:
+def _die_orphaned() -> None:
+    """End this process when the one that wants its work has ended, or the one that forked it.
+
+    They differ where a fork server stands between; it may outlive the first, and any process may
+    hold open the pipe by which the first is known to live.
+    """
+    forked_by, master = os.getppid(), multiprocessing.parent_process()
+    while os.getppid() == forked_by and (master is None or master.is_alive()):
         time.sleep(_LOOK_EVERY_SEC)
     os._exit(1)
 
 
-def _begin_work(parent: int, _: int) -> None:
+def _begin_work(_: int) -> None:
     """Leave signals to the parent, and end when it does.
 
     Ctrl-C and SIGTERM reach the whole group, and the parent may want to finish and save. A worker
@@ -78,7 +84,7 @@ def _begin_work(parent: int, _: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_die_orphaned, daemon=True).start()
 
 
 def _close_at_exit(stream: "weakref.ref[Stream]") -> None:
@@ -112,7 +118,7 @@ class Stream:
             batch_sampler=batches,
             num_workers=worker_count(),
             collate_fn=_as_it_is,  # type: ignore[arg-type]  # batches come whole
-            worker_init_fn=functools.partial(_begin_work, os.getpid()),
+            worker_init_fn=_begin_work,
             generator=torch.Generator(),  # else it would draw from the run's random numbers
             pin_memory=pinned,
             prefetch_factor=_PREFETCH,

@@ -12,7 +12,7 @@ from stylegen.networks.shapes import shape_for
 
 if TYPE_CHECKING:
     from stylegen.networks.discriminator import Discriminator
-    from stylegen.networks.fading import downsample_images, fade_images
+    from stylegen.networks.fading import downsample_images
     from stylegen.networks.generator import Generator
     from stylegen.networks.growing import faded, grow, map_parameters
     from stylegen.networks.layers import freeze, lay_out, thaw
@@ -25,7 +25,6 @@ __all__ = [
     "GeneratorConfig",
     "Noise",
     "downsample_images",
-    "fade_images",
     "faded",
     "freeze",
     "grow",
@@ -39,7 +38,6 @@ _HOMES = {
     "Discriminator": "stylegen.networks.discriminator",
     "Generator": "stylegen.networks.generator",
     "downsample_images": "stylegen.networks.fading",
-    "fade_images": "stylegen.networks.fading",
     "faded": "stylegen.networks.growing",
     "freeze": "stylegen.networks.layers",
     "grow": "stylegen.networks.growing",

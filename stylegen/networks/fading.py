@@ -22,16 +22,11 @@ from stylegen.networks.layers import Conv2d
 from stylegen.ops import downsample2d, setup_filter, upsample2d
 
 
-def _taps(resample_filter: tuple[float, ...] | Tensor, like: Tensor) -> Tensor:
-    if isinstance(resample_filter, Tensor):
-        return resample_filter
-    return setup_filter(resample_filter, separable=False, device=like.device)
-
-
 def downsample_images(images: Tensor, resample_filter: tuple[float, ...] | Tensor) -> Tensor:
-    """Halve images as the discriminator does: what a smaller network is shown of them.
+    """Halve images as a discriminator does within itself.
 
-    The network's own filter, with zeros (mid-grey) beyond the edges.
+    The network's own filter, with zeros (mid-grey) beyond the edges. What a smaller network is
+    shown of real images has no such frame.
 
     Args:
         images: (N, C, H, W) float, about [-1, 1]; H and W even.
@@ -40,26 +35,10 @@ def downsample_images(images: Tensor, resample_filter: tuple[float, ...] | Tenso
     Returns:
         (N, C, H / 2, W / 2).
     """
-    return downsample2d(images, _taps(resample_filter, images))
-
-
-def fade_images(
-    images: Tensor, resample_filter: tuple[float, ...] | Tensor, alpha: float
-) -> Tensor:
-    """Fade the detail of real images in, as a growing generator fades in that of its own.
-
-    Args:
-        images: (N, C, H, W) float, about [-1, 1]; H and W even.
-        resample_filter: the configuration's taps, or a network's buffer of that name.
-        alpha: 0 shows what half the size can hold, 1 the images.
-
-    Returns:
-        (N, C, H, W).
-    """
-    if alpha == 1:
-        return images
-    taps = _taps(resample_filter, images)
-    return torch.lerp(upsample2d(downsample2d(images, taps), taps), images, alpha)
+    taps = resample_filter
+    if not isinstance(taps, Tensor):
+        taps = setup_filter(taps, separable=False, device=images.device)
+    return downsample2d(images, taps)
 
 
 class GeneratorFade(nn.Module):

@@ -1,6 +1,8 @@
 """The command line as users meet it: quick help, one sentence for every mistake, real output."""
 
 import functools
+import json
+import shutil
 import subprocess
 import sys
 import time
@@ -95,7 +97,11 @@ BAD = {
     "train --data {d} --out {f}/r --channels 7": "7",
     "train --resume {f}/nothing": "config.json",
     "train --resume {f}/absent": "config.json",
-    "train --resume {f}/runs/00000-faces --data {d} --batch 4": "--batch, --data cannot change",
+    "train --resume {f}/runs/00000-faces --data {d} --batch 4": "--batch cannot change",
+    "train --resume {f}/runs/00000-faces --data {f}/absent": "absent",
+    f"train --data {{d}} --out {{f}}/r {TINY} --dry-run --transfer {{f}}/foreign.safetensors":
+        "another program",
+    f"train --data {{d}} --out {{f}}/r {TINY} --dry-run --transfer {{n}} --w-dim 9": "other shape",
     "train --resume {f}/runs/00000-faces --out {f}/r": "--out cannot change",
     "train --data {d} --out {f}/r --device meta": "meta",
     "train --data {d} --out {f}/r --precision fp16 --conv-clamp 0 --device cpu": "no conv_clamp",
@@ -182,10 +188,22 @@ def test_mix_writes_the_grid(files: dict[str, Path], out: str) -> None:
 
 
 def test_resume_goes_on(files: dict[str, Path]) -> None:
-    folder = files["f"] / "runs" / "00000-faces"
-    result = run("train --resume {r} --kimg 0.08", r=folder)
+    folder, moved = files["f"] / "runs" / "00000-faces", files["f"] / "moved.zip"
+    shutil.copy(files["d"], moved)
+    result = run("train --resume {r} --kimg 0.08 --data {m}", r=folder, m=moved)
     assert result.exit_code == 0, result.output
     assert "finished at 0.1 kimg" in result.output
+    assert json.loads((folder / "config.json").read_text())["data"]["path"] == str(moved)
+
+
+def test_a_dry_run_tells_each_phase(files: dict[str, Path], tmp_path: Path) -> None:
+    grows = "--dry-run --schedule 8:0-0.03,16:0.03-,fade=0.01"
+    result = run(f"train --data {{d}} --out {{t}}/r {TINY} {grows}", d=files["d"], t=tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "8 px: 0.03 kimg at " in result.output
+    assert "16 px: 0.01 kimg at " in result.output
+    assert "0.04 kimg would take 0.0 hours" in result.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_training_says_how_to_go_on(files: dict[str, Path], tmp_path: Path) -> None:

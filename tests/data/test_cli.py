@@ -107,6 +107,31 @@ def test_check_tells_what_it_finds(faulty, tmp_path):
     assert files[0].read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--json", "none/r.json"), "does not exist"),
+        (("--json", "set"), "--overwrite"),
+        (("--json", "set", "--overwrite"), "is a folder"),
+        (("--sheet", "none/s.png"), "does not exist"),
+        (("--sheet", "s.xyz"), "should end in one of"),
+        (("--fix", "none/copy"), "does not exist"),
+        (("--fix", "none/copy.zip"), "does not exist"),
+        (("--fix", "set"), "exists already"),
+        (("--fix", "copy", "--channels", 7), "not 7"),
+    ],
+)
+def test_check_refuses_at_once_what_it_cannot_write(faulty, tmp_path, monkeypatch, words, text):
+    def read(*_):
+        raise AssertionError("images were read")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stylegen.data.checking.check", read)
+    result = invoke("check", "set", *words)
+    assert isinstance(result.exception, InputError)
+    assert text in str(result.exception)
+
+
 def test_check_mends_and_what_it_mended_is_clean(faulty, tmp_path):
     result = invoke("check", faulty, "--fix", tmp_path / "copy.zip", "--resolution", "24x16")
     assert result.exit_code == 1, result.output

@@ -14,7 +14,6 @@ from stylegen.networks import (
     Generator,
     GeneratorConfig,
     downsample_images,
-    fade_images,
     grow,
 )
 from tests.networks import plain
@@ -199,17 +198,6 @@ def test_an_average_takes_the_new_block_of_its_network() -> None:
         assert torch.equal(value, expected), name
     assert torch.equal(grown.synthesis.fade.torgb.bias, average.synthesis.b8.torgb.bias)
     assert list(grown.state_dict()) == list(new.state_dict())
-
-
-@torch.no_grad()
-def test_real_images_fade_in_as_generated_ones_do() -> None:
-    x = torch.randn(2, 4, 12, 20)
-    taps = (1.0, 3.0, 3.0, 1.0)
-    assert fade_images(x, taps, 1.0) is x
-    coarse = plain.twice(plain.half(x.double()))
-    torch.testing.assert_close(fade_images(x, taps, 0.0).double(), coarse)
-    expected = 0.75 * coarse + 0.25 * x.double()
-    torch.testing.assert_close(fade_images(x, taps, 0.25).double(), expected)
 
 
 def test_impossible_fades_are_refused() -> None:

@@ -166,6 +166,7 @@ import multiprocessing, signal, sys, torch
 from stylegen.data import DataConfig, open_images
 from stylegen.training import feed
 if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[2])
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it
     feed.MEMORY_BYTES = 0
     images = open_images(DataConfig(path=sys.argv[1]))
@@ -185,9 +186,13 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_its_process(faces: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(faces)]
+@pytest.mark.parametrize(
+    ("number", "start"),
+    [(signal.SIGINT, "fork"), (signal.SIGKILL, "fork"), (signal.SIGKILL, "forkserver")],
+)
+def test_no_worker_outlives_its_process(faces: Path, number: signal.Signals, start: str) -> None:
+    """A fork server, Python's usual way from 3.14 on, is the parent of the workers in its place."""
+    command = [sys.executable, "-c", SCRIPT, str(faces), start]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

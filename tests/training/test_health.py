@@ -130,6 +130,14 @@ def test_ada_is_given_time_until_its_bound() -> None:
     assert "--gamma" in overfit.sentence
 
 
+def test_the_kind_of_augmentation_may_change() -> None:
+    health = Health(augment="none")
+    health.augment = "ada"  # as a schedule's next phase has it: it answers by itself
+    assert told(health, series(24, 80, augment_p=0.3, **OVERFIT)) == []
+    health.augment = "none"
+    assert told(health, series(84, 110, augment_p=0.0, **OVERFIT)) == [("overfitting", 104.0)]
+
+
 def test_fixed_augmentation_that_does_not_help() -> None:
     ticks = series(24, 44, augment_p=0.2, **OVERFIT)
     assert "in spite of --augment fixed" in sentence(Health(augment="fixed"), ticks)
@@ -215,6 +223,8 @@ def test_learning_stalls() -> None:
     assert "fid has hardly been better than 30 since 400 kimg" in text
     assert "half --lr" in text
     assert "--augment ada" in sentence(Health(), [t | {"signs_real": 0.8} for t in ticks])
+    remedy = sentence(Health(augment="ada"), [t | {"signs_real": 0.8} for t in ticks])
+    assert remedy.endswith("or add images")
 
 
 def test_old_runs_may_take_longer_and_slow_ones_are_not_stalled() -> None:

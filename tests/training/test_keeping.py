@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,11 @@ from stylegen.checkpoints import read_header, read_info, read_tensors
 from stylegen.data import DataConfig
 from stylegen.errors import InputError
 from stylegen.networks import Generator
-from stylegen.training import Outcome, Status, feed, keeping, plan_run, resume, telling, train
+from stylegen.training import Status, feed, keeping, plan_run, resume, telling, train
 from stylegen.training.choices import Choices
-from stylegen.training.finding import latest_like, run_folder
 from stylegen.training.folder import RunFolder
 from stylegen.training.health import Advice, Health
-from stylegen.training.loop import CHANGEABLE
+from stylegen.training.schedule import PhaseConfig, ScheduleConfig
 from stylegen.training.world import World
 
 METRICS = [5.0, 3.0, 4.0, 6.0]
@@ -100,6 +98,17 @@ def test_the_quota_holds(make_config: Any, tmp_path: Path) -> None:
     outcome = train(make_config(kimg=0.04, snapshot_kimg=0.008, disk_quota_gb=quota), tmp_path)
     assert len(kimgs(whole.folder)) == 6
     assert kimgs(outcome.folder) == kimgs(whole.folder)[-2:]
+    assert not RunFolder(outcome.folder).earlier_state.exists()  # no room for it
+    quota = (2 * state + 1.5 * one) / 1e9
+    outcome = train(make_config(kimg=0.04, snapshot_kimg=0.008, disk_quota_gb=quota), tmp_path)
+    assert kimgs(outcome.folder) == kimgs(whole.folder)[-1:]
+    assert read_header(RunFolder(outcome.folder).earlier_state)["images_shown"] == 32
+
+
+@pytest.mark.parametrize("quota", [0, -1.0, float("nan"), "much"])
+def test_a_quota_is_above_0(make_config: Any, quota: Any) -> None:
+    with pytest.raises(InputError, match=f"disk_quota_gb is {quota!r}; wanted a number above 0"):
+        make_config(disk_quota_gb=quota)
 
 
 def test_time_makes_snapshots_too(make_config: Any, tmp_path: Path) -> None:
@@ -158,8 +167,8 @@ def test_a_disk_that_is_full_all_along(
 ) -> None:
     disk = FullDisk(keeping.save_snapshot, lambda: True)
     monkeypatch.setattr(keeping, "save_snapshot", disk)
-    outcome = train(make_config(kimg=0.016), tmp_path)
-    assert (outcome.reason, outcome.snapshot) == ("finished", None)
+    with pytest.raises(OSError, match=r"at 0\.0 kimg, is not saved; nothing of it is .* room$"):
+        train(make_config(kimg=0.016), tmp_path)
 
 
 KEYS = {
@@ -201,41 +210,23 @@ def test_advice_reaches_the_status(
     assert seen[-1].means["loss_d"] > 0
 
 
-@pytest.fixture(scope="module")
-def run(make_config: Any, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return train(make_config(kimg=0.016, snapshot_kimg=0.008), tmp_path_factory.mktemp("runs"))
+def test_health_knows_the_augmentation_in_force(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
 
+    def observe(self: Health, tick: dict[str, Any]) -> list[Advice]:
+        seen.append(self.augment)
+        return []
 
-def test_a_run_is_found_by_its_folder_or_its_newest_snapshot(run: Outcome) -> None:
-    assert run.snapshot is not None
-    for path in (run.folder, str(run.snapshot), RunFolder(run.folder).state):
-        assert run_folder(path).path == run.folder
-    old = RunFolder(run.folder).snapshots()[0]
-    with pytest.raises(InputError) as caught:
-        run_folder(old)
-    assert str(caught.value) == (
-        f"snapshot-000000.safetensors is of 0 kimg, but {run.folder} can only go on from its last "
-        "save at 0.016 kimg: resume the folder, or begin a run from this snapshot with --transfer"
+    monkeypatch.setattr(telling.Health, "observe", observe)
+    phases = (
+        PhaseConfig(resolution=16, to_kimg=0.04),
+        PhaseConfig(resolution=16, from_kimg=0.04, to_kimg=0.08, augment="ada"),
+        PhaseConfig(resolution=16, from_kimg=0.08, augment="diffaug"),
     )
-    with pytest.raises(InputError, match="is no file; wanted a run's folder"):
-        run_folder(run.folder / "snapshot-000099.safetensors")
-    with pytest.raises(InputError, match="has no config"):
-        resume(run.folder / "nowhere")
-
-
-def test_the_last_run_begun_alike_is_found(make_config: Any, run: Outcome, tmp_path: Path) -> None:
-    out = run.folder.parent
-    assert latest_like(out, make_config(kimg=9.0, snapshot_kimg=1.0), CHANGEABLE) == run.folder
-    assert latest_like(out, make_config(kimg=0.016, seed=2), CHANGEABLE) is None
-    assert latest_like(tmp_path / "nowhere", make_config(), CHANGEABLE) is None
-    shutil.copytree(run.folder, tmp_path / "00000-run")
-    shutil.copytree(run.folder, tmp_path / "00001-run")
-    shutil.copytree(run.folder, tmp_path / "00002-run")
-    (tmp_path / "00002-run" / "training-state.safetensors").unlink()
-    (tmp_path / "00003-notes").write_text("")
-    assert latest_like(tmp_path, make_config(), CHANGEABLE) == tmp_path / "00001-run"
-    (tmp_path / "00001-run" / "config.json").write_text("{")
-    assert latest_like(tmp_path, make_config(), CHANGEABLE) == tmp_path / "00000-run"
+    train(make_config(schedule=ScheduleConfig(phases=phases), kimg=0.12), tmp_path)
+    assert seen == ["none", "ada", "diffaug"]
 
 
 def test_a_broken_file_at_the_beginning_of_a_streamed_set_stops_nothing(

@@ -1,15 +1,23 @@
 """Profiles: the table's arithmetic, the trace, and that nothing is overwritten."""
 
+import contextlib
+import errno
 import gzip
 import json
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from stylegen.checkpoints import read_header, read_tensors
 from stylegen.errors import InputError
-from stylegen.training.profiling import format_table, profile_steps
+from stylegen.training import Status, profiling, train
+from stylegen.training.folder import RunFolder
+from stylegen.training.profiling import StepProfiler, format_table
 
 
 def test_the_table_is_sorted_and_in_the_right_units() -> None:
@@ -31,6 +39,15 @@ def test_long_names_and_many_rows() -> None:
     assert lines[-1].split() == ["16", "others", "0.160", "11.4%"]
 
 
+def profile_steps(step: Callable[[], object], steps: int, folder: Path, more: int = 0) -> str:
+    """Profile steps, and take some more after them."""
+    profiler = StepProfiler(steps, folder)
+    for _ in range(profiling.WARM_UP + steps + more):
+        profiler.step(step)
+        profiler.write()
+    return profiler.table
+
+
 def test_steps_are_profiled_after_a_warm_up(tmp_path: Path) -> None:
     calls: list[int] = []
 
@@ -38,8 +55,9 @@ def test_steps_are_profiled_after_a_warm_up(tmp_path: Path) -> None:
         calls.append(len(calls))
         (torch.ones(64, 64) @ torch.ones(64, 64)).sum()
 
-    text = profile_steps(step, 3, tmp_path)
-    assert calls == [0, 1, 2, 3, 4]
+    text = profile_steps(step, 3, tmp_path, more=2)
+    assert calls == [0, 1, 2, 3, 4, 5, 6]
+    assert text.startswith("3 steps, ")
     assert {p.name for p in tmp_path.iterdir()} == {"profile-trace.json.gz", "profile-table.txt"}
     assert (tmp_path / "profile-table.txt").read_text() == text
     (row,) = [line.split() for line in text.splitlines() if line.startswith("aten::mm ")]
@@ -52,6 +70,14 @@ def test_steps_are_profiled_after_a_warm_up(tmp_path: Path) -> None:
     assert names.count("aten::mm") == 3
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="what Kineto says of a GPU is shown")
+def test_the_profiler_itself_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    profile_steps(lambda: None, 1, tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "profile-trace.json.gz").write_text("mine")
     (tmp_path / "profile-table-1.txt").write_text("mine too")
@@ -62,17 +88,80 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_step_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    def step() -> None:
+    def fail() -> None:
         raise RuntimeError("no")
 
-    with pytest.raises(RuntimeError, match="no"):
-        profile_steps(step, 1, tmp_path)
+    profiler = StepProfiler(2, tmp_path)
+    for step in (*(lambda: None,) * profiling.WARM_UP, fail):
+        with contextlib.suppress(RuntimeError):
+            profiler.step(step)
+    profiler.stop()
+    profiler.write()
     assert not list(tmp_path.iterdir())
+    assert profile_steps(lambda: None, 1, tmp_path)  # it was ended
+
+
+def test_a_profile_that_is_stopped_early(tmp_path: Path) -> None:
+    profiler = StepProfiler(9, tmp_path)
+    profiler.stop()  # it has not begun
+    for i in range(20):
+        assert profiler.step(lambda i=i: i) == i  # type: ignore[misc]
+        if i == profiling.WARM_UP + 3:
+            profiler.stop()
+        profiler.write()
+        assert bool(profiler.table) == (i >= profiling.WARM_UP + 3)
+    assert profiler.table.startswith("4 steps, ")
+
+
+def ticks(folder: Path) -> list[int]:
+    lines = (folder / "stats.jsonl").read_text().splitlines()
+    return [json.loads(line)["images_shown"] for line in lines]
+
+
+def test_a_profiled_run_is_the_run_it_would_be(make_config: Any, tmp_path: Path) -> None:
+    plain = train(make_config(), tmp_path / "plain")
+    profiled = train(make_config(), tmp_path / "profiled", profile=6)
+    assert ticks(profiled.folder) == ticks(plain.folder) == [40, 80, 120, 160]
+    expected, actual = (RunFolder(f).state for f in (plain.folder, profiled.folder))
+    weights, same = read_tensors(expected), read_tensors(actual)
+    assert [k for k in weights if not torch.equal(weights[k], same[k])] == []
+    # The tick at 40 images, five steps, would be in it: it ends before.
+    assert profiled.profile.startswith("3 steps, ")
+    assert (profiled.folder / "profile-table.txt").read_text() == profiled.profile
+
+
+def test_a_signal_ends_a_profiled_run_after_its_step(make_config: Any, tmp_path: Path) -> None:
+    def interrupt(status: Status) -> None:
+        if status.images_shown == 32:
+            signal.raise_signal(signal.SIGTERM)
+
+    config = make_config(kimg=4.0, tick_kimg=9.0, snapshot_kimg=9.0)
+    outcome = train(config, tmp_path, interrupt, profile=400)
+    assert outcome.reason == "interrupted"
+    assert outcome.kimg == 0.032
+    assert read_header(RunFolder(outcome.folder).state)["images_shown"] == 1000 * outcome.kimg
+    assert outcome.profile.startswith("2 steps, ")
+    assert (outcome.folder / "profile-trace.json.gz").exists()
+
+
+def test_a_full_disk_takes_only_the_profile(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(profiling, "_write_trace", refuse)
+    outcome = train(make_config(kimg=0.04), tmp_path, profile=2)
+    assert (outcome.reason, outcome.kimg) == ("finished", 0.04)
+    assert outcome.profile.startswith("2 steps, ")
+    (warning,) = caplog.messages
+    assert warning.startswith("not all of the profile is written: [Errno 28]")
 
 
 def test_poor_requests(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least 1"):
-        profile_steps(lambda: None, 0, tmp_path)
+        StepProfiler(0, tmp_path)
 
 
 @pytest.mark.gpu

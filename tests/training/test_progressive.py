@@ -10,13 +10,14 @@ from torch import Tensor
 import stylegen
 from stylegen.checkpoints import load, read_header, read_info, read_tensors
 from stylegen.data import open_images
-from stylegen.networks.fading import downsample_images, fade_images
+from stylegen.networks.fading import downsample_images
 from stylegen.ops import setup_filter, upsample2d
 from stylegen.training import resume, train
 from stylegen.training.building import set_alpha
 from stylegen.training.folder import RunFolder
 from stylegen.training.run import Run
-from stylegen.training.schedule import read_schedule
+from stylegen.training.schedule import RampConfig, read_schedule
+from stylegen.training.showing import halve_images, show_images
 from stylegen.training.state import read_saved
 from stylegen.training.step import Trainer
 from stylegen.training.world import World
@@ -110,15 +111,32 @@ def test_reals_are_shown_as_the_networks_see_them(make_config: Any) -> None:
     config = make_config(schedule=read_schedule("4:0-0.008,8:0.008-0.04,16:0.04-,fade=0.016"))
     run, taps = Run(config, open_images(config.data), WORLD), setup_filter((1, 3, 3, 1))
     real = torch.rand(2, 3, 16, 16) * 2 - 1
-    half = downsample_images(real, setup_filter((1, 3, 3, 1), separable=False))
+    inside = downsample_images(real, setup_filter((1, 3, 3, 1), separable=False))[..., 1:-1, 1:-1]
     first = run._as_shown(real, run.schedule.at(0))
+    half = run._as_shown(real, run.schedule.at(24))
     assert first.shape == (2, 3, 4, 4)
-    assert torch.equal(run._as_shown(real, run.schedule.at(24)), half)
+    torch.testing.assert_close(half[..., 1:-1, 1:-1], inside)  # as the networks halve
     quarter = run._as_shown(real, run.schedule.at(16))  # alpha 1/2 at 8 px
-    expected = fade_images(half, (1, 3, 3, 1), 0.5)
-    torch.testing.assert_close(quarter, expected)
     mean = (half + upsample2d(first, taps)) / 2
     torch.testing.assert_close(quarter, mean, rtol=0, atol=1e-5)
+    assert torch.equal(run._as_shown(real, run.schedule.at(80)), real)
+
+
+@pytest.mark.parametrize("taps", [(1.0, 3.0, 3.0, 1.0), (1.0, 1.0), (1.0, 2.0, 1.0), (1.0,) * 12])
+def test_halving_goes_on_beyond_the_edges(taps: tuple[float, ...]) -> None:
+    """Against a sum over the outermost pixels' continuation, in float64."""
+    n, size = len(taps), 12
+    x = torch.rand(2, 3, size, size, dtype=torch.float64) * 2 - 1
+    begin = -((n - 1) // 2)
+    index = torch.arange(0, size, 2)[:, None] + begin + torch.arange(n)
+    weights = torch.tensor(taps, dtype=torch.float64).flip(0) / sum(taps)
+    columns = (x[..., index.clamp(0, size - 1)] * weights).sum(-1)
+    expected = (columns.mT[..., index.clamp(0, size - 1)] * weights).sum(-1).mT
+    halved = halve_images(x, setup_filter(taps, separable=False).double())
+    torch.testing.assert_close(halved, expected, rtol=0, atol=1e-6)
+    flat = torch.full((1, 1, 32, 16), 0.7)
+    shown = show_images(flat, taps, halvings=3, alpha=1.0)
+    torch.testing.assert_close(shown, torch.full((1, 1, 4, 2), 0.7))
 
 
 @pytest.mark.parametrize(("generator", "discriminator"), ARCHITECTURES)
@@ -193,3 +211,38 @@ def test_regularisation_that_a_phase_turns_off_is_resumed_alike(
     run = begun(make_config(schedule=schedule), 5)
     group = run.trainer.discriminator_optimizer.param_groups[0]
     assert group["lazy_correction"] == 16 / 17
+
+
+@pytest.mark.parametrize(
+    ("base", "of_phases", "ramp", "used"),
+    [
+        (0.0, (None, None), None, False),
+        (1.0, (None, None), None, True),
+        (0.0, (None, 2.0), None, True),
+        (1.0, (0.0, 0.0), None, False),
+        (0.0, (None, None), ((0.0, 0.0), (0.1, 1.0)), True),
+        (1.0, (1.0, 1.0), ((0.0, 0.0),), False),  # a ramp wins over all
+    ],
+)
+def test_the_correction_is_in_force_if_r1_is_ever_taken(
+    make_config: Any,
+    base: float,
+    of_phases: tuple[float | None, ...],
+    ramp: tuple[tuple[float, float], ...] | None,
+    used: bool,
+) -> None:
+    from dataclasses import replace
+
+    config = make_config(schedule=GROWS, gamma=base)
+    phases = tuple(
+        replace(p, gamma=g) for p, g in zip(config.schedule.phases, of_phases, strict=True)
+    )
+    ramps = () if ramp is None else (RampConfig(of="gamma", points=ramp),)
+    config = replace(config, schedule=replace(config.schedule, phases=phases, ramps=ramps))
+    assert config.uses_r1 == used
+    run, c = begun(config, 0), 16 / 17 if used else 1.0
+    for images_shown in (0, 32, 64):  # at 8 px, in the fade, after it
+        run._follow(run.schedule.at(images_shown))
+        (group,) = run.trainer.discriminator_optimizer.param_groups
+        assert group["lr"] == pytest.approx(0.0025 * c)
+        assert group["betas"] == (0.0, pytest.approx(0.99**c))

@@ -71,6 +71,17 @@ def test_poor_settings() -> None:
             Retention(quota_gb=quota)
 
 
+def test_whether_there_is_room(tmp_path: Path) -> None:
+    own = [snapshot(tmp_path / p.name) for p in paths(0, 1, 2)]
+    one = own[0].stat().st_size + own[0].with_suffix(".json").stat().st_size
+    tight = Retention(quota_gb=(2 * one + 10) / 1e9)
+    assert tight.has_room(own, own[0], 10)
+    assert not tight.has_room(own, own[0], 11)
+    assert tight.has_room(own, None, one + 10)  # the newest alone has to stay
+    assert tight.has_room(own, own[2], one + 10)
+    assert Retention().has_room(own, own[0], 10**15)
+
+
 def snapshot(path: Path, kind: str = "stylegen snapshot") -> Path:
     write_tensors(path, {"a": torch.zeros(250)}, {"kind": kind})
     return path
@@ -105,7 +116,11 @@ def test_the_quota_counts_sidecars(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert Retention(quota_gb=(2 * one - 1) / 1e9).prune(own, None) == [own[0]]
     assert not caplog.records
     assert Retention(quota_gb=(one - 1) / 1e9).prune(own[1:], None) == []
-    assert "more than the quota" in caplog.text
+    sizes = f"takes {one / 1e3:.4g} KB, more than the quota of {(one - 1) / 1e3:.4g} KB"
+    assert sizes in caplog.text
+    caplog.clear()
+    assert Retention(quota_gb=1e-9).prune(own[1:], None) == []
+    assert "more than the quota of 1 B" in caplog.text
 
 
 def test_what_cannot_be_deleted_is_told(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from stylegen.checkpoints import read_header, read_info, read_tensors
 from stylegen.errors import InputError
-from stylegen.training import Status, step, train
+from stylegen.training import Status, resume, step, train
 from stylegen.training.building import build_trainer
 from stylegen.training.folder import RunFolder
 from stylegen.training.schedule import read_schedule
@@ -96,6 +97,45 @@ def test_a_run_of_bad_updates_goes_back_once(
     assert (header["rollbacks"], header["images_shown"]) == (1, 240)
 
 
+def test_the_second_time_it_goes_back_further(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """The state saved at 80 images leads to trouble at once, whatever the random numbers."""
+    spoiler = Spoiler(step.generator_loss)
+    monkeypatch.setattr(step, "generator_loss", spoiler)
+    spoiler.spoils = range(11, 31)
+    outcome = train(make_config(kimg=0.24), tmp_path)
+    assert (outcome.reason, outcome.kimg) == ("finished", 0.24)
+    places = [r.message.split("going back to ")[1] for r in caplog.records if "back" in r.message]
+    assert [place[:8] for place in places] == ["0.1 kimg", "0.0 kimg"]
+    folder = RunFolder(outcome.folder)
+    assert_finite(folder.path)
+    kimgs = [read_info(s).kimg for s in folder.snapshots()]
+    assert kimgs == [0, 0.08, 0.16, 0.24]
+    shown = [read_header(p)["images_shown"] for p in (folder.earlier_state, folder.state)]
+    assert shown == [160, 240]
+    assert read_header(folder.state)["rollbacks"] == 2
+    assert [line["images_shown"] for line in lines(folder.path)] == [40, 80, 120, 160, 200, 240]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_state_before_the_last_is_kept(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    folder = RunFolder(train(make_config(kimg=0.08), tmp_path).folder)
+    last = folder.state.read_bytes()
+    resume(folder.path, kimg=0.16)
+    assert folder.earlier_state.read_bytes() == last != folder.state.read_bytes()
+    folder.state.write_bytes(b"")  # it is no second name of the same file
+    assert folder.earlier_state.read_bytes() == last
+
+
 def test_the_third_time_it_gives_up(
     make_config: Any, tmp_path: Path, spoiler: Spoiler, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -104,13 +144,13 @@ def test_the_third_time_it_gives_up(
         train(make_config(kimg=9.0), tmp_path)
     folder = tmp_path / "00000-run"
     assert str(caught.value) == (
-        "the training diverges: at 0.2 kimg the losses or gradients of the last steps were "
+        "the training diverges: at 0.1 kimg the losses or gradients of the last steps were "
         "infinite or NaN, for the 3rd time; a lower --lr, a higher --gamma, or --precision fp32 "
         f"may help. The last good state is {folder / 'training-state.safetensors'}"
     )
     assert sum("going back" in r.message for r in caplog.records) == 2
     assert_finite(folder)
-    assert read_header(RunFolder(folder).state)["images_shown"] == 80
+    assert read_header(RunFolder(folder).state)["images_shown"] == 0
 
 
 @pytest.mark.parametrize("architecture", ["skip", pytest.param("orig", marks=pytest.mark.slow)])

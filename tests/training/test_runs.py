@@ -1,7 +1,9 @@
 """Whole runs: what lies in the folder, how they end, and that they go on exactly."""
 
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from PIL import Image
 
 import stylegen
 from stylegen.checkpoints import read_info, read_tensors
+from stylegen.data import write_synth
 from stylegen.errors import InputError
 from stylegen.training import Status, resume, train
 from stylegen.training.folder import RunFolder, new_run_folder
@@ -97,8 +100,6 @@ def test_time_runs_out(make_config: Any, tmp_path: Path) -> None:
 
 
 def test_grey_images(make_config: Any, tmp_path: Path) -> None:
-    import dataclasses
-
     config = make_config(kimg=0.008)
     config = dataclasses.replace(
         config,
@@ -157,8 +158,6 @@ def test_the_resolutions_must_agree(make_config: Any, tmp_path: Path) -> None:
 def test_broken_files_are_named_in_the_run(
     make_config: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import dataclasses
-
     folder = tmp_path / "pictures"
     folder.mkdir()
     for i in range(9):
@@ -183,19 +182,39 @@ def test_what_defines_a_run_stays(make_config: Any, tmp_path: Path) -> None:
         resume(outcome.folder)
 
 
+def test_a_run_goes_on_where_its_images_have_moved_to(
+    make_config: Any, faces: Path, tmp_path: Path
+) -> None:
+    old, new, other = (tmp_path / name for name in ("old.zip", "new.zip", "other.zip"))
+    shutil.copy(faces, old)
+    config = make_config(kimg=0.08)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, path=str(old)))
+    outcome = train(config, tmp_path / "runs")
+    whole = train(make_config(kimg=0.16), tmp_path / "whole")
+    old.rename(new)
+    with pytest.raises(InputError, match=r"no longer at .*old\.zip.*with --data"):
+        resume(outcome.folder, kimg=0.16)
+    write_synth(other, count=40, resolution=16, seed=1)
+    with pytest.raises(InputError, match=r"images at .*other\.zip are not those of this run"):
+        resume(outcome.folder, data=other, kimg=0.16)
+    assert RunFolder(outcome.folder).read_config() == config
+    rest = resume(outcome.folder, data=new, kimg=0.16)
+    expected, actual = state(whole.folder), state(rest.folder)
+    assert [k for k in expected if not torch.equal(expected[k], actual[k])] == []
+    assert RunFolder(rest.folder).read_config().data.path == str(new)
+    assert resume(rest.folder, kimg=0.168).kimg == 0.168  # it is known from now on
+
+
 def test_nothing_of_a_run_is_overwritten(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     names = []
     for kimg in (0.0, 0.5, 20.0, 20.016):
-        for path in (folder.snapshot(kimg), folder.fakes(kimg)):
-            assert not path.exists()
-            path.write_text("")
-            names.append(path.name)
-    assert names[:4] == [
-        "snapshot-000000.safetensors", "fakes000000.png",
-        "snapshot-000000.500.safetensors", "fakes000000.500.png",
-    ]  # fmt: skip
-    assert [p.name for p in folder.snapshots()] == names[::2]
+        path = folder.snapshot(kimg)
+        assert not path.exists()
+        path.write_text("")
+        names.append(path.name)
+    assert names[:2] == ["snapshot-000000.safetensors", "snapshot-000000.500.safetensors"]
+    assert [p.name for p in folder.snapshots()] == names
 
 
 STREAMED = """

@@ -82,7 +82,6 @@ def test_a_larger_network_takes_what_fits(
     given = train(make_config(kimg=0.008, **kinds), tmp_path)
     transfer = taking(given, match="resolution")
     config = make_config(resolution=32, transfer=transfer, **kinds)
-    caplog.set_level("INFO")
     trainer = build_trainer(config, LABELS)
     fresh = build_trainer(dataclasses.replace(config, transfer=None), LABELS)
     assert given.snapshot is not None

@@ -1,6 +1,7 @@
 """What the discriminator sees: blur, and augmentation as the schedule says."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,29 @@ def test_a_state_goes_on_exactly(cut: int) -> None:
     told = adapted(first, signs[:cut])
     second.load(first.state())
     assert told + adapted(second, signs[cut:]) == expected
+    assert second.state() == whole.state()
+
+
+def test_a_state_goes_on_wherever_the_signs_are_from_now_on() -> None:
+    """Those of the state come from a file; a device without numbers only fails to tell the mean."""
+    first, second = View(ADA), View(ADA)
+    adapted(first, [1 / 3])
+    second.load(first.state())
+    with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta tensors"):
+        second.adapt(torch.empty((), device="meta"), 10, ALONE)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_state_goes_on_exactly_on_a_gpu(cut: int) -> None:
+    signs, config = [1 / 3, 0.7, 0.9], replace(ADA, interval=3)
+    whole, first, second = View(config), View(config), View(config)
+    gpu = World(device=torch.device("cuda"))
+    for i, sign in enumerate(torch.tensor(signs, device="cuda")):
+        whole.adapt(sign, 10, gpu)
+        if i == cut:
+            second.load(first.state())
+        (first if i < cut else second).adapt(sign, 10, gpu)
     assert second.state() == whole.state()
 
 

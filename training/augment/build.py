@@ -1,7 +1,5 @@
 """From a configuration to an augmentation."""
 
-import logging
-
 from stylegen.errors import InputError
 from stylegen.training.augment.config import AugmentConfig
 from stylegen.training.augment.diffaug import DiffAugment
@@ -10,11 +8,9 @@ from stylegen.training.augment.pipeline import Pipeline
 
 _SMALLEST_PX = 4
 
-_log = logging.getLogger(__name__)
-
 
 def build_augment(config: AugmentConfig, channels: int, height: int, width: int) -> Augment:
-    """Build the augmentation of images of one shape, and log what it leaves out.
+    """Build the augmentation of images of one shape; its ``left_out`` is for users to know.
 
     Args:
         config: what is wanted.
@@ -32,11 +28,6 @@ def build_augment(config: AugmentConfig, channels: int, height: int, width: int)
             f"images of {channels} channels and {width}x{height} pixels cannot be augmented; "
             f"wanted 1 to 4 channels and at least {_SMALLEST_PX} pixels each way, or kind 'none'"
         )
-    augment: Augment
     if config.kind == "diffaug":
-        augment = DiffAugment(config.policy, channels)
-    else:
-        augment = Pipeline(config, channels, height, width)
-    if augment.left_out:
-        _log.info("augmentation leaves out %s", "; ".join(augment.left_out))
-    return augment
+        return DiffAugment(config.policy, channels)
+    return Pipeline(config, channels, height, width)

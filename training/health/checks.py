@@ -180,13 +180,18 @@ def losses(c: HealthConfig, tick: dict[str, Any]) -> list[Finding]:
 
 
 def stalled(
-    c: HealthConfig, tick: dict[str, Any], name: str, best: tuple[float, float, int]
+    c: HealthConfig,
+    tick: dict[str, Any],
+    augment: Augmentation,
+    name: str,
+    best: tuple[float, float, int],
 ) -> Finding:
     """A metric no longer gets better.
 
     Args:
         c: the thresholds.
         tick: statistics.
+        augment: in force.
         name: the metric.
         best: its best value, at which kimg that was, and how many values came since.
     """
@@ -194,7 +199,8 @@ def stalled(
     kimg = float(tick["kimg"])
     wanted = max(c.stalled_kimg, c.stalled_share * kimg)
     r_t = number(tick, "r_t") or number(tick, "signs_real") or 0.0
-    remedy = "add images or --augment ada" if r_t > 0.7 else "--resume with half --lr"
+    more = "add images" if augment.kind == "ada" else "add images or --augment ada"
+    remedy = more if r_t > 0.7 else "--resume with half --lr"
     return Finding(
         "stalled",
         bad=kimg - at >= wanted and count >= c.stalled_values,

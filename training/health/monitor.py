@@ -33,6 +33,7 @@ class Health:
         ada_max: bound of ADA's p.
 
     Attributes:
+        augment: as given; may be set before any tick, where a run's schedule changes it.
         current: everything that is wrong as of the last tick, told before or not.
     """
 
@@ -41,7 +42,7 @@ class Health:
     ) -> None:
         self.config = config or HealthConfig()
         self.current: list[Advice] = []
-        self._augment, self._ada_max = augment, ada_max
+        self.augment, self._ada_max = augment, ada_max
         self._watches: dict[str, Watch] = {}
         self._usual = {"g": Usual(), "d": Usual()}
         self._bests: dict[str, Best] = {}
@@ -97,7 +98,7 @@ class Health:
         self._resolution = resolution
 
     def _augmentation(self, tick: dict[str, Any]) -> Augmentation:
-        kind = self._augment
+        kind = self.augment
         if kind is None:
             kind = "none" if number(tick, "augment_p") is None else "ada"
         return Augmentation(kind, self._ada_max)
@@ -110,7 +111,7 @@ class Health:
             checks.collapse(c, tick, self._note_variety(tick, young)),
             *self._gradients(tick, kimg, young),
             *checks.losses(c, tick),
-            *self._metrics(tick, kimg),
+            *self._metrics(tick, kimg, augment),
             self._skipped(tick),
             checks.waiting(c, tick),
         ]
@@ -133,7 +134,7 @@ class Health:
             usual.follow(norm, kimg, self.config.usual_kimg)
         return found
 
-    def _metrics(self, tick: dict[str, Any], kimg: float) -> list[Finding]:
+    def _metrics(self, tick: dict[str, Any], kimg: float, augment: Augmentation) -> list[Finding]:
         """Follow every metric; only if all have stalled, learning has."""
         for name in tick:
             value = number(tick, name) if is_metric(name) else None
@@ -141,7 +142,7 @@ class Health:
                 best = self._bests.setdefault(name, Best())
                 best.see(value, kimg, lower_is_better(name), self.config.stalled_gain)
         found = [
-            checks.stalled(self.config, tick, name, (best.value, best.kimg, best.count))
+            checks.stalled(self.config, tick, augment, name, (best.value, best.kimg, best.count))
             for name, best in self._bests.items()
             if best.value is not None
         ]
