@@ -48,7 +48,8 @@ class Driver:
 
     def _has_diverged(self) -> bool:
         steps, is_cpu = self.run.trainer.steps, self.run.world.device.type == "cpu"
-        return (is_cpu or steps % _CHECK_EVERY == 0) and self.run.is_diverging()
+        looks = is_cpu or steps % _CHECK_EVERY == 0 or self._is_over()
+        return looks and self.run.is_diverging()
 
     def _stop_reason(self, stop: bool, limit: float | None) -> Reason | None:
         """Agree with all processes on whether to stop."""

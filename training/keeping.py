@@ -78,6 +78,14 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
+def _moment(snapshot: Path) -> float | None:
+    """Return the kimg of a snapshot; None: there is none that can be read."""
+    try:
+        return read_info(snapshot).kimg if snapshot.is_file() else None
+    except InputError:
+        return None
+
+
 class Keeper:
     """Saves a run and prunes what it saved.
 
@@ -106,9 +114,11 @@ class Keeper:
         self.best = None if kept.get("best") is None else Best(**kept["best"])
         self.last_images = int(kept.get("last_images", 0))
         self._last_sec = time.perf_counter()
-        self.saved_images = self._state_images = run.trainer.images_shown if kept else None
-        snapshots = self._own_snapshots()
-        self.newest = snapshots[-1] if snapshots else None
+        self._state_images = run.trainer.images_shown if kept else None
+        self._is_before_state = False  # it has gone back to the state before the last one
+        self.newest = self._last_snapshot()
+        is_whole = self.newest is not None and _moment(self.newest) == run.kimg
+        self.saved_images = self._state_images if is_whole else None
         loop = run.config.loop
         self._retention = Retention(
             keep_last=loop.keep_snapshots or None, quota_gb=loop.disk_quota_gb
@@ -141,7 +151,8 @@ class Keeper:
         columns, rows = grid_shape(images.height, images.width)
         count = min(columns * rows, len(images))
         pixels = torch.stack([images[i][0] for i in range(count)])
-        save_image(make_grid(pixels, columns), self.folder.reals)
+        write = partial(save_image, make_grid(pixels, columns), self.folder.reals)
+        try_write(write, self.folder.reals.name, folder=self.folder.path)
 
     def save(self, header: dict[str, Any], is_last: bool = False) -> bool:
         """Write a snapshot, its sample grid and the state; then prune.
@@ -164,10 +175,25 @@ class Keeper:
         self._last_sec = time.perf_counter()
         if is_written:
             self.newest, self.saved_images = path, self.last_images
-        else:
+            try_write(partial(self._write_grid, path), "its sample grid", folder=self.folder.path)
+        elif not self._is_before_state:
             self.folder.earlier_state.unlink(missing_ok=True)  # room for the next save
         self._prune()
         return is_written
+
+    def go_back(self, kept: dict[str, Any]) -> None:
+        """Forget what was saved after a state that the run has gone back to.
+
+        Args:
+            kept: what :meth:`state` gave then.
+        """
+        if self.best is not None and self.best.kimg > self.run.kimg:
+            best = None if kept.get("best") is None else Best(**kept["best"])
+            is_there = best is not None and (self.folder.path / best.snapshot).is_file()
+            self.best = best if is_there else None
+        self.newest, self.saved_images = self._last_snapshot(), None
+        shown = self.run.trainer.images_shown
+        self._is_before_state = self._state_images is not None and shown < self._state_images
 
     def mark(self, header: dict[str, Any], metric: str, value: float) -> None:
         """Note what was measured of the newest snapshot, which is of this moment; then prune.
@@ -198,13 +224,8 @@ class Keeper:
         """Name the next snapshot; one of the same moment, from before a kill, is replaced."""
         path = self.folder.snapshot(self.run.kimg)
         plain = path.with_name(f"snapshot-{int(self.run.kimg):06d}{path.suffix}")
-        for known in (plain, *self.folder.snapshots()):
-            try:
-                if known.is_file() and read_info(known).kimg == self.run.kimg:
-                    return known
-            except InputError:
-                continue
-        return path
+        same = (p for p in (plain, *self.folder.snapshots()) if _moment(p) == self.run.kimg)
+        return next(same, path)
 
     def _write(self, path: Path, header: dict[str, Any]) -> None:
         run, config = self.run, self.run.config
@@ -218,7 +239,11 @@ class Keeper:
         )
         save_snapshot(path, average, faded(discriminator), info)
         self._write_state(header)
-        grid = sample_grid(average, _AT_ONCE)
+
+    def _write_grid(self, path: Path) -> None:
+        """Write the samples of a snapshot of this moment."""
+        run = self.run
+        grid = sample_grid(faded(run.trainer.average_generator), _AT_ONCE)
         save_image(grid, path.with_name(path.stem.replace("snapshot-", "fakes") + ".png"))
         self.writer.image("fakes", grid, run.trainer.images_shown)
 
@@ -226,7 +251,8 @@ class Keeper:
         """Write the state; one of an earlier moment becomes the one before it."""
         trainer, state = self.run.trainer, self.folder.state
         with contextlib.ExitStack() as stack:
-            if self._state_images is not None and self._state_images < trainer.images_shown:
+            is_later = self._state_images is not None and self._state_images < trainer.images_shown
+            if is_later and not self._is_before_state:
                 kept = stack.enter_context(atomic_path(self.folder.earlier_state))
                 try:
                     os.link(state, kept)
@@ -234,11 +260,15 @@ class Keeper:
                     shutil.copyfile(state, kept)
             kept_with_it = {**self.run.state(), **header, "kept": self.state()}
             save_state(state, trainer, kept_with_it)
-        self._state_images = trainer.images_shown
+        self._state_images, self._is_before_state = trainer.images_shown, False
 
     def _own_snapshots(self) -> list[Path]:
         """Return the snapshots up to now; later ones are from before a kill, and come again."""
         return self.folder.snapshots(until_kimg=self.run.kimg)
+
+    def _last_snapshot(self) -> Path | None:
+        snapshots = self._own_snapshots()
+        return snapshots[-1] if snapshots else None
 
     def _prune(self) -> None:
         best = None if self.best is None else self.folder.path / self.best.snapshot

@@ -5,6 +5,7 @@ goes on with one. Both are the same in each process that torchrun starts.
 """
 
 import logging
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -75,11 +76,12 @@ def train(
         schedule_of(config, world)
         metric = None if make_metric is None else make_metric(config)
         run = Run(config, images, world, None, progress)
-        folder = RunFolder(world.first_says(str(_new_folder(config, out, world))))
-        with claimed(folder.path, world):
-            driver = Driver(run, folder, None, metric, profile)
-            driver.begin()
-            return driver.drive(report)
+        with closing(run.feed):
+            folder = RunFolder(world.first_says(str(_new_folder(config, out, world))))
+            with claimed(folder.path, world):
+                driver = Driver(run, folder, None, metric, profile)
+                driver.begin()
+                return driver.drive(report)
 
 
 def _new_folder(config: RunConfig, out: str | Path, world: World) -> Path | str:
@@ -179,7 +181,8 @@ def resume(
         images = _open_again(config, saved.header["data_digest"], data is not None)
         metric = None if make_metric is None else make_metric(config)
         run = Run(config, images, world, saved, progress)
-        driver = Driver(run, folder, saved, metric, profile)
-        if world.is_first:
-            _note_changes(folder, config)
-        return driver.drive(report)
+        with closing(run.feed):
+            driver = Driver(run, folder, saved, metric, profile)
+            if world.is_first:
+                _note_changes(folder, config)
+            return driver.drive(report)

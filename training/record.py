@@ -106,8 +106,8 @@ class Record:
         self.teller.leave_out(time.perf_counter() - begin)
 
     def _in_trouble(self) -> bool:
-        """Tell whether the last updates were left out, so that this is no good state."""
-        return bool(self.run.trainer.most_bad_updates)
+        """Tell whether a phase's last updates were left out in a row: this is no good state."""
+        return self.run.trainer.most_bad_updates > 1
 
     def is_due(self) -> bool:
         """Tell whether a tick or a save comes after this step."""
@@ -172,10 +172,12 @@ class Record:
 
     def go_back(self, saved: Saved) -> None:
         """Forget what came after a state that the run has gone back to."""
+        self.run.world.any(False)  # all have read the state, before it is replaced
         self.teller.go_on(saved.header["told"])
         self.ticks = saved.header["ticks"]
         if self.keeper is not None and (writer := self._open_writer(saved)) is not None:
             self.writer = self.teller.writer = self.keeper.writer = writer
+            self.keeper.go_back(saved.header["kept"])
         self._save()
         self.settle()
 

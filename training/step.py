@@ -223,6 +223,8 @@ class Trainer(Updater):
             Named scalars of the phases that ran, detached, on the device, of this process's rows.
         """
         batch, whole = len(real), len(real) * self.world.size
+        if not self.loss.r1_gamma:
+            self.bad_updates.pop("r1", None)  # of a phase that is taken no more
         stats = self.generator_main(batch)
         if self.loss.pl_weight and self.steps % self.loss.pl_interval == 0:
             stats |= self.generator_path_length(batch)

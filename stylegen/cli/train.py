@@ -166,7 +166,8 @@ def train(
         assert data is not None
         run = plan(data, {k: v for k, v in options.items() if k != "profile"})
     if resume == "auto" and not dry_run and (found := _latest(out, run)) is not None:
-        click.echo(f"going on with {found}")
+        if is_first_process():
+            click.echo(f"going on with {found}")
         _resume(given, str(found), None, options, known=True)
         return
     run = _fit(run) if wants_fit else run

@@ -121,6 +121,25 @@ def test_a_run_killed_while_it_measures_does_so_when_it_goes_on(
     assert rest.best.name == whole.best.name
 
 
+def test_what_was_measured_of_a_snapshot_that_is_gone_is_of_no_other(
+    make_config: Any, tmp_path: Path
+) -> None:
+    def dying(generator: Generator, world: World) -> dict[str, float]:
+        raise Killed
+
+    config = make_config(metrics=("fid",), metric_ticks=2, kimg=0.12, snapshot_kimg=9.0)
+    with pytest.raises(Killed):
+        train(config, tmp_path, make_metric=maker(dying))
+    folder = RunFolder(tmp_path / "00000-run")
+    folder.snapshots()[-1].unlink()
+    values = [1.0, 2.0]
+    outcome = resume(folder.path, make_metric=maker(lambda g, w: {"fid": values.pop(0)}))
+    assert ticks(folder.path) == [(40, None), (80, 1.0), (120, 2.0)]
+    best = read_header(folder.state)["kept"]["best"]
+    assert (best["value"], best["kimg"]) == (2.0, 0.12)
+    assert outcome.best == outcome.snapshot
+
+
 def test_a_tick_cut_short_does_not_count(make_config: Any, tmp_path: Path) -> None:
     def interrupt(status: Status) -> None:
         if status.images_shown == 48:

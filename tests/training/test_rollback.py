@@ -1,6 +1,7 @@
 """Losses that are not finite: left out, then gone back from, then given up."""
 
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from stylegen.checkpoints import read_header, read_info, read_tensors
 from stylegen.errors import InputError
-from stylegen.training import Status, resume, step, train
+from stylegen.training import Status, keeping, resume, step, train
 from stylegen.training.building import build_trainer
 from stylegen.training.folder import RunFolder
 from stylegen.training.schedule import read_schedule
@@ -117,6 +118,52 @@ def test_the_second_time_it_goes_back_further(
     assert shown == [160, 240]
     assert read_header(folder.state)["rollbacks"] == 2
     assert [line["images_shown"] for line in lines(folder.path)] == [40, 80, 120, 160, 200, 240]
+
+
+def test_the_best_of_what_was_gone_back_from_is_forgotten(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best of 80 images was better than what the same moment is the second time."""
+    spoiler = Spoiler(step.generator_loss)
+    monkeypatch.setattr(step, "generator_loss", spoiler)
+    spoiler.spoils, values = range(11, 31), [1.0, 5.0, 6.0, 7.0]
+    config = make_config(kimg=0.24, metrics=("fid",), metric_ticks=2)
+    outcome = train(config, tmp_path, make_metric=lambda _: lambda *_: {"fid": values.pop(0)})
+    assert values == []
+    best = read_header(RunFolder(outcome.folder).state)["kept"]["best"]
+    assert (best["value"], best["kimg"]) == (5.0, 0.08)
+
+
+def test_a_full_disk_after_going_back_keeps_the_good_state(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    spoiler = Spoiler(step.generator_loss)
+    monkeypatch.setattr(step, "generator_loss", spoiler)
+    spoiler.spoils, save = range(11, 31), keeping.save_snapshot
+
+    def save_if_room(*args: Any) -> None:
+        if caplog.text.count("going back") > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(*args)
+
+    monkeypatch.setattr(keeping, "save_snapshot", save_if_room)
+    with pytest.raises(OSError, match="is not saved"):
+        train(make_config(kimg=0.24), tmp_path)
+    folder = RunFolder(tmp_path / "00000-run")
+    assert read_header(folder.earlier_state)["images_shown"] == 0
+
+
+def test_one_update_left_out_does_not_keep_the_end_from_being_saved(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last R1, at step 16 of 20."""
+    spoiler = Spoiler(step.r1_penalty)
+    monkeypatch.setattr(step, "r1_penalty", spoiler)
+    spoiler.spoils = range(2, 3)
+    outcome = train(make_config(), tmp_path)
+    assert spoiler.calls == 2
+    assert read_header(RunFolder(outcome.folder).state)["images_shown"] == 160
 
 
 @pytest.mark.parametrize("links", [True, False])
