@@ -18,7 +18,7 @@ demo: $(VENV)/.installed
 	$(BIN)/stylegen demo --out demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check

@@ -8,7 +8,6 @@ Source of the format: TensorBoard's event.proto (records of Event, each with two
 """
 
 import io
-import itertools
 import os
 import socket
 import time
@@ -18,7 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_NUMBERS = itertools.count()
 _BINS = 64
 
 
@@ -60,8 +58,9 @@ class EventsFile:
         self._proto: Any = event_pb2
         self._summary: Any = summary
         self._writer: Any = RecordWriter
-        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}"
-        self._path = folder / f"{name}.{next(_NUMBERS)}"
+        # readers take files in the order of their names, so seconds alone would not do
+        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
+        self._path = folder / name
         self._purge_from = purge_from
         self._begun = False
 
