@@ -105,7 +105,9 @@ def adapt(
     from stylegen.editing.adapting import adapt as tune
     from stylegen.editing.lineage import Parent, check_snapshot_name, save_child
     from stylegen.editing.styles import before_and_after, style_digests, style_images
+    from stylegen.files import check_writable
     from stylegen.images import check_image_name, save_image
+    from stylegen.latents import parse_layers
     from stylegen.training.interrupts import stop_requests
 
     config = AdaptConfig(
@@ -113,14 +115,19 @@ def adapt(
         seed=seed,
     )  # fmt: skip
     check_snapshot_name(out)
-    refuse_existing([out, *([preview] if preview else [])], overwrite)
+    refuse_existing([out, out.with_suffix(".json"), *([preview] if preview else [])], overwrite)
+    for path in (out, preview):
+        if path is not None:
+            check_writable(path)
     if preview is not None:
         check_image_name(preview)
     texts: Any = [list(styles)]
     source_stems(texts)
     generator = load_network(network, device, "fp32")
+    if layers is not None:
+        parse_layers(layers, generator.config.num_ws)  # before photos are projected
     (codes,) = open_latents(network, generator, texts, class_name=class_name, **photos)
-    images = style_images(generator, styles)
+    images = style_images(generator, styles, class_name)
     discriminator = load_discriminator(network, next(generator.parameters()).device)
     with stop_requests() as stopped, _loss_bar() as progress:
         adapted = tune(

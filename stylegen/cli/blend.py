@@ -69,7 +69,7 @@ def blend(
     shares = None if weights is None else parse_weights(weights)
     config = BlendConfig(at=at, width=width, weights=shares)
     check_snapshot_name(out)
-    refuse_existing([out], overwrite)
+    refuse_existing([out, out.with_suffix(".json")], overwrite)
     parents = [Parent.load(base), Parent.load(fine)]
     blended = blend_networks(parents[0].generator, parents[1].generator, config)
     warn_of_strangers(parents[0].lineage, parents[1].lineage)

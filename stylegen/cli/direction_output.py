@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stylegen.cli.latent_options import unique_names
 from stylegen.cli.options import bar, new_folder, refuse_existing
 
 if TYPE_CHECKING:
@@ -32,10 +33,12 @@ class Plan:
             return
         count = range(len(amounts))
         places = [(i, j) for i in count for j in count] if is_plane else [(i,) for i in count]
-        for n, stem in enumerate(stems):
-            for place in places:
-                name = "".join(f"{amounts[i]:+.2f}" for i in reversed(place))
-                self.images.append((out / f"{stem}{name}.png", n, place))
+        wanted = [(n, place) for n in range(len(stems)) for place in places]
+        names = [
+            stems[n] + "".join(f"{amounts[i]:+.2f}" for i in reversed(place)) for n, place in wanted
+        ]
+        for name, (n, place) in zip(unique_names(names), wanted, strict=True):
+            self.images.append((out / f"{name}.png", n, place))
 
     def check(self, overwrite: bool, fps: str) -> None:
         """Make sure, before the work, that everything can be written.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from stylegen.cli.options import bar
-from stylegen.editing.projection.config import ProjectionConfig, Space
+from stylegen.editing.projection.config import DISTANCES, ProjectionConfig, Space
 
 if TYPE_CHECKING:
     from stylegen.editing.latents import Latents
@@ -28,8 +28,8 @@ _PHOTO_OPTIONS = (
         help="Photos: steps of the search for their latents.",
     ),
     click.option(
-        "--distance", default="discriminator", show_default=True,
-        help="Photos: what compares images: discriminator, pyramid, squeezenet or lpips-vgg.",
+        "--distance", type=click.Choice(DISTANCES), default="discriminator", show_default=True,
+        help="Photos, and constant speed: what compares images.",
     ),
     click.option(
         "--distance-weights", type=click.Path(path_type=Path), metavar="FILE",
@@ -74,11 +74,15 @@ def _stem(name: str) -> str:
 
 def unique_names(stems: list[str]) -> list[str]:
     """Number names that came before: a, b, a becomes a, b, a-2."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    numbers = dict.fromkeys(stems, 1)
     for stem in stems:
-        tries = [stem, *(f"{stem}-{i}" for i in range(2, len(stems) + 1))]
-        names.append(next(name for name in tries if name not in names))
-    return names
+        name = stem
+        while name in names:
+            numbers[stem] += 1
+            name = f"{stem}-{numbers[stem]}"
+        names[name] = None
+    return list(names)
 
 
 def open_latents(

@@ -16,13 +16,17 @@ from stylegen.cli.options import (
     overwrite_option,
     precision_option,
 )
-from stylegen.editing.projection.config import SPACES, ProjectionConfig, TuningConfig
+from stylegen.editing.projection.config import (
+    DISTANCES,
+    SPACES,
+    ProjectionConfig,
+    TuningConfig,
+)
 from stylegen.errors import InputError
 
 if TYPE_CHECKING:
     from stylegen.editing.projection.distances import Distance
 
-_DISTANCES = ("discriminator", "pyramid", "squeezenet", "lpips-vgg")
 _VIDEOS = ("mp4", "gif", "webp")
 _FRAMES = 240
 
@@ -112,7 +116,7 @@ def _open_distances(
 @click.option("--seed", default=ProjectionConfig.seed, show_default=True, help="Of the search.")
 @click.option(
     "--distance",
-    type=click.Choice(_DISTANCES),
+    type=click.Choice(DISTANCES),
     default="discriminator",
     show_default=True,
     help="What the search makes small: in features of the snapshot's own discriminator, of pixels "
@@ -126,7 +130,7 @@ def _open_distances(
 )
 @click.option(
     "--also",
-    type=click.Choice(_DISTANCES),
+    type=click.Choice(DISTANCES),
     multiple=True,
     help="A further distance to report; may be given again.",
 )

@@ -6,7 +6,13 @@ from typing import Any, TypeVar
 
 import click
 
-from stylegen.cli.latent_options import SOURCES, open_latents, photo_options, source_stems
+from stylegen.cli.latent_options import (
+    SOURCES,
+    open_latents,
+    photo_options,
+    source_stems,
+    unique_names,
+)
 from stylegen.cli.options import (
     class_option,
     device_option,
@@ -122,6 +128,7 @@ def transfer(
     """
     from stylegen.editing.transferring import transfer as transfer_styles
     from stylegen.images import check_image_name, save_image
+    from stylegen.latents import parse_layers
 
     config = TransferConfig(
         layers=layers, strength=strength, style_weights=_weights(style_weights),
@@ -134,11 +141,14 @@ def transfer(
     columns = ["styles"] if config.style_weights else columns
     single = bool(out.suffix) and not out.is_dir()
     grid = out if single else out / "grid.png"
-    cells = [out / f"{row}-{column}.png" for row in rows for column in columns]
+    names = unique_names([f"{row}-{column}" for row in rows for column in columns])
+    cells = [out / f"{name}.png" for name in names]
     files = [] if single else [*cells, out / "latents.npz"]
     refuse_existing([grid, *files], overwrite)
     check_image_name(grid)
     generator = load_network(network, device, precision)
+    if layers is not None:
+        parse_layers(layers, generator.config.num_ws)  # before photos are projected
     content, style = open_latents(
         network, generator, texts, psi=psi, class_name=class_name, **photos
     )

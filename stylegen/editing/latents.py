@@ -28,8 +28,8 @@ from stylegen.networks import Generator
 
 SUFFIX = ".npz"
 SHOWN_DIGITS = 12  # of a digest, that people see
-_BROKEN = (
-    ValueError, TypeError, AttributeError, EOFError, IsADirectoryError, NotImplementedError,
+BROKEN = (  # what numpy raises on damaged, foreign or encrypted files
+    ValueError, TypeError, AttributeError, EOFError, IsADirectoryError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
@@ -189,7 +189,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             return {name: file[name] for name in file.files if name in ("w", "stylegen")}
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; wanted a latent file (*{SUFFIX})") from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise InputError(f"{path} is no latent file ({SUFFIX} with the key 'w')") from error
 
 

@@ -9,7 +9,7 @@ N photos, C channels, H height, W width.
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,12 +18,14 @@ import torch
 from torch import Tensor
 
 from stylegen import configs
+from stylegen.devices import precision_name
 from stylegen.editing.latents import SHOWN_DIGITS, SUFFIX, Latents, network_digest, read_notes
 from stylegen.editing.projection import photos as projection
 from stylegen.editing.projection.config import ProjectionConfig
 from stylegen.editing.projection.distances import PIXEL_WEIGHT, Distance
 from stylegen.editing.projection.opening import open_distance
 from stylegen.editing.projection.projecting import Report, project
+from stylegen.editing.sampling import group_size
 from stylegen.errors import InputError
 from stylegen.images import ImageReadError, read_size
 from stylegen.latents import class_index
@@ -124,20 +126,39 @@ class _Projector:
         """Return what the latents depend on beside the photo and the network."""
         network = self.generator
         config = {k: v for k, v in configs.to_dict(self.config).items() if k not in _NO_MATTER}
+        dtype, low_resolutions = network.synthesis.precision
         return {
             "config": config,
+            "precision": [precision_name(dtype), low_resolutions],
             "distance": [distance.name, distance.digest, PIXEL_WEIGHT],
             "class": class_index(self.class_name, network.config.c_dim, network.class_names),
         }
 
-    def project(self, paths: Sequence[Path], distance: Distance) -> Latents:
-        """Project photos, together."""
-        images = torch.stack([read_photo(path, self.generator) for path in paths])
-        names = [path.name for path in paths]
+    def _told(self, part: int, parts: int) -> Report | None:
+        """Return what is told of the progress of one part among several."""
+        tell = self.progress
+        if tell is None:
+            return None
+        return lambda done, total, loss: tell(part * total + done, parts * total, loss)
+
+    def _project(
+        self, names: Sequence[str], images: Tensor, distance: Distance, told: Report | None
+    ) -> Latents:
         return project(
             self.generator, images, distance, self.config,
-            sources=names, class_name=self.class_name, progress=self.progress,
+            sources=names, class_name=self.class_name, progress=told,
         ).latents  # fmt: skip
+
+    def _new(self, paths: Sequence[Path], distance: Distance) -> Iterator[tuple[Path, Latents]]:
+        """Project photos in groups, all of them read before; yield each when its group is done."""
+        images = [read_photo(path, self.generator) for path in paths]
+        size = group_size(next(self.generator.parameters()).device, "const")
+        firsts = range(0, len(paths), size)
+        for number, first in enumerate(firsts):
+            part, told = paths[first : first + size], self._told(number, len(firsts))
+            pixels = torch.stack(images[first : first + size])
+            found = self._project([path.name for path in part], pixels, distance, told)
+            yield from zip(part, found, strict=True)
 
     def __call__(self, paths: Sequence[Path]) -> Latents:
         """Return the latents of photos, in their order: kept ones, or new ones."""
@@ -147,9 +168,7 @@ class _Projector:
         kept = {path: _find(path, digest, notes[path]) for path in notes} if self.cache else {}
         found = {path: latents for path, latents in kept.items() if latents is not None}
         missing = [path for path in notes if path not in found]
-        for path, latents in zip(
-            missing, self.project(missing, distance) if missing else (), strict=True
-        ):
+        for path, latents in self._new(missing, distance):
             found[path] = latents
             if self.cache:
                 _keep(path, digest, notes[path], latents)
@@ -181,8 +200,8 @@ def photo_projector(
         cache: keep latents beside the photos, and take those kept there.
 
     Returns:
-        A callable that takes paths and returns their latents in that order. Photos without kept
-        latents are projected together. Its InputError says which file is no image.
+        A callable that takes paths and returns their latents in that order. Each photo is
+        kept as soon as it is projected. Its InputError says which file is no image.
     """
     device = next(generator.parameters()).device
     return _Projector(

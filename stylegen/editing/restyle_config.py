@@ -73,6 +73,8 @@ class AdaptConfig:
         for name, least in (("steps", 1), ("batch", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} is {getattr(self, name)!r}; wanted {least} or more")
+        if self.seed >= 2**63:
+            raise InputError(f"seed is {self.seed}; wanted at most {2**63 - 1}")
         if not 0 <= self.share <= 1:
             raise InputError(f"share is {self.share!r}; wanted 0 to 1")
         if not self.lr > 0:

@@ -8,6 +8,7 @@ N latents, L number of layers that take a w, D width of w.
 
 import logging
 import numbers
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,7 +42,7 @@ def parse_sources(text: str) -> list[int | Path]:
     Raises:
         InputError: a part is empty, a range runs backwards, or a seed is above 2**32 - 1.
     """
-    parts = [text] if "," in text and Path(text).is_file() else text.split(",")
+    parts = [text] if "," in text and os.path.isfile(text) else text.split(",")
     sources: list[int | Path] = []
     for part in parts:
         if not part.strip():

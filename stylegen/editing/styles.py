@@ -18,12 +18,17 @@ from stylegen.images import make_grid
 from stylegen.networks import Generator
 
 
-def style_images(generator: Generator, sources: Source | Sequence[Source]) -> Tensor:
+def style_images(
+    generator: Generator,
+    sources: Source | Sequence[Source],
+    class_name: str | int | None = None,
+) -> Tensor:
     """Return the images of styles: photos themselves, and what seeds and latents draw.
 
     Args:
         generator: the untouched one.
         sources: as for :func:`~stylegen.editing.sources.resolve`, whose latents they go with.
+        class_name: of seeds, as there.
 
     Returns:
         (N, C, H, W) uint8.
@@ -36,7 +41,7 @@ def style_images(generator: Generator, sources: Source | Sequence[Source]) -> Te
     def images(source: int | Path | Latents) -> Tensor:
         if isinstance(source, Path) and is_photo(source):
             return read_photo(source, generator)[None]
-        return draw(generator, resolve(generator, source).w.to(device))
+        return draw(generator, resolve(generator, source, class_name=class_name).w.to(device))
 
     return torch.cat([images(source) for source in flatten(sources)])
 

@@ -19,7 +19,7 @@ from stylegen.editing.colour import match_colours
 from stylegen.editing.latents import Latents
 from stylegen.editing.mixing import default_layers, layer_weights, mix_latents
 from stylegen.editing.restyle_config import MatchColour, TransferConfig
-from stylegen.editing.sampling import draw
+from stylegen.editing.sampling import draw_latents, noise_seeds
 from stylegen.editing.sources import PhotoProjector, Source, resolve_groups
 from stylegen.errors import InputError
 from stylegen.images import make_table
@@ -119,11 +119,9 @@ def _drawn(
     generator: Generator, contents: Latents, styles: Latents, latents: Latents,
     layers: Sequence[int], match_colour: MatchColour | None, noise: Noise,
 ) -> Transfer:  # fmt: skip
-    device = next(generator.parameters()).device
-    numbers = range(len(contents))
-    rows, columns = (draw(generator, some.w.to(device), noise) for some in (contents, styles))
-    repeated = [i for i in numbers for _ in styles.w]
-    images = draw(generator, latents.w.to(device), noise, repeated)
+    rows, columns = (draw_latents(generator, some, noise) for some in (contents, styles))
+    seeds = [seed for seed in noise_seeds(contents) for _ in styles.w]
+    images = draw_latents(generator, latents, noise, seeds)
     images = images.reshape(len(contents), len(styles), *images.shape[1:])
     return Transfer(
         contents=rows,

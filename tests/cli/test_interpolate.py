@@ -160,7 +160,7 @@ def test_classes_grey_and_shapes(tmp_path: Path) -> None:
         ("--through 1 --truncation-sweep 1", "wanted two values such as -1..1"),
         ("--through 1,2 --truncation-sweep 0..1", "takes one point for each walk"),
         ("--through 1,missing.jpg", "missing.jpg does not exist"),
-        ("--through 1,2 --constant-speed --distance no", "no distance is called 'no'"),
+        ("--through 1,2 --constant-speed --distance no", "'no' is not one of 'discriminator'"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(

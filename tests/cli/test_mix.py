@@ -11,9 +11,10 @@ from PIL import Image
 
 from stylegen.checkpoints import SnapshotInfo, load, save_snapshot
 from stylegen.cli import main
-from stylegen.cli.latent_options import source_stems
+from stylegen.cli.latent_options import source_stems, unique_names
 from stylegen.editing.latents import Latents, network_digest
 from stylegen.editing.sampling import seeds_to_ws
+from stylegen.editing.sources import parse_sources
 from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 
 STEPS = ("--project-steps", "2")
@@ -190,7 +191,7 @@ def test_mistakes_are_told_before_any_work(tmp_path: Path, network: Path, photo:
         f"{one} 1 --weights a": "list of numbers",
         f"{one} 1 --weights 1,1,1,0,0,0 --styles fine": "both given",
         f"{one} 1 --class cat": "without classes",
-        f"{one} {photo} --distance psnr": "no distance is called 'psnr'",
+        f"{one} {photo} --distance psnr": "'psnr' is not one of 'discriminator'",
         f"{one} {photo} --project-steps 0": "steps is 0",
         f"generate --network {network} --out {tmp_path}/o": "nothing to draw",
         f"generate --network {network} --out {tmp_path}/o --latents x.npz": "x.npz does not exist",
@@ -212,3 +213,13 @@ def test_nothing_is_replaced_unasked(tmp_path: Path, network: Path) -> None:
     assert [p.name for p in (tmp_path / "m").iterdir()] == ["1-2.npz"]
     run(*words, "--overwrite")
     assert len(Latents.load(tmp_path / "m" / "1-2.npz")) == 1
+
+
+def test_names_are_numbered_fast_and_each_stands_once() -> None:
+    assert unique_names(["a", "b", "a", "a-2", "a"]) == ["a", "b", "a-2", "a-2-2", "a-3"]
+    names = unique_names(["a"] * 20_000 + ["b"])  # within a second, not minutes
+    assert len(set(names)) == 20_001
+
+
+def test_a_list_longer_than_a_file_name_may_be() -> None:
+    assert parse_sources(",".join(str(i) for i in range(200))) == list(range(200))

@@ -11,7 +11,7 @@ from stylegen.editing.latents import Latents
 from stylegen.editing.mixtures import replaced_layers
 from stylegen.editing.restyle_config import AdaptConfig
 from stylegen.editing.sampling import draw, generate, seeds_to_ws
-from stylegen.editing.styles import before_and_after
+from stylegen.editing.styles import before_and_after, style_images
 from stylegen.errors import InputError
 from stylegen.images import from_uint8
 from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, freeze
@@ -253,3 +253,10 @@ def test_mistakes_are_told() -> None:
     }.items():
         with pytest.raises(InputError, match="wanted"):
             AdaptConfig(**{name: value})
+
+
+def test_a_seed_as_style_is_of_the_class_that_was_asked_for() -> None:
+    generator, _ = networks(c_dim=3)
+    expected = generate(generator, [1], class_name="2")
+    assert torch.equal(style_images(generator, 1, class_name="2"), expected)
+    assert not torch.equal(style_images(generator, 1), expected)  # 1 modulo 3

@@ -10,7 +10,7 @@ import stylegen
 from stylegen.editing.colour import colour_statistics
 from stylegen.editing.latents import Latents
 from stylegen.editing.restyle_config import TransferConfig
-from stylegen.editing.sampling import draw, seeds_to_ws
+from stylegen.editing.sampling import draw, draw_latents, seeds_to_ws
 from stylegen.editing.transferring import blend_styles, style_layers, transfer, transfer_latents
 from stylegen.errors import InputError
 from stylegen.networks import Generator, GeneratorConfig
@@ -49,7 +49,7 @@ def test_strength_0_is_the_content_bit_for_bit(noise: Any) -> None:
     network, content = generator(), latents(2)
     config = TransferConfig(strength=0, layers="all")
     made = transfer(network, content, latents(3, seed=1), config, noise=noise)
-    assert torch.equal(made.contents, draw(network, content.w, noise))
+    assert torch.equal(made.contents, draw_latents(network, content, noise))
     for column in range(3):
         assert torch.equal(made.images[:, column], made.contents)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from stylegen.editing.directions.direction import Direction
 from stylegen.editing.directions.spread import Spread, measure_spread
 from stylegen.editing.latents import Latents
-from stylegen.editing.sampling import draw
+from stylegen.editing.sampling import draw, noise_seeds
 from stylegen.errors import InputError
 from stylegen.images import make_grid
 from stylegen.networks import Generator, Noise
@@ -101,10 +101,10 @@ def move(
     return Latents(w=moved, sources=names, network=latents.network)
 
 
-def _draw(generator: Generator, ws: Tensor, noise: Noise) -> Tensor:
-    """Draw (N, S, L, D) as (N, S, C, H, W) uint8; random noise stays the same along S."""
+def _draw(generator: Generator, latents: Latents, ws: Tensor, noise: Noise) -> Tensor:
+    """Draw (N, S, L, D) as (N, S, C, H, W) uint8; random noise is that of the N latents."""
     device = next(generator.parameters()).device
-    seeds = [i for i in range(len(ws)) for _ in range(ws.shape[1])]
+    seeds = [seed for seed in noise_seeds(latents) for _ in range(ws.shape[1])]
     images = draw(generator, ws.flatten(0, 1).to(device), noise, seeds)
     return images.reshape(*ws.shape[:2], *images.shape[1:])
 
@@ -137,7 +137,7 @@ def strip(
     """
     latents.check(generator)
     taken = step(generator, direction, spread)
-    return _draw(generator, _moved(latents.w, [taken], [[s] for s in amounts]), noise)
+    return _draw(generator, latents, _moved(latents.w, [taken], [[s] for s in amounts]), noise)
 
 
 def plane(
@@ -170,7 +170,7 @@ def plane(
     latents.check(generator)
     taken = [step(generator, direction, spread) for direction in (across, down)]
     pairs = [(x, y) for y in amounts for x in amounts]
-    images = _draw(generator, _moved(latents.w, taken, pairs), noise)
+    images = _draw(generator, latents, _moved(latents.w, taken, pairs), noise)
     return images.reshape(len(latents), len(amounts), len(amounts), *images.shape[2:])
 
 
@@ -209,5 +209,5 @@ def frames(
     for i in range(count):
         share = (1 - math.cos(2 * math.pi * i / count)) / 2
         amount = low * (1 - share) + high * share
-        images = _draw(generator, _moved(latents.w, [taken], [[amount]]), noise)
+        images = _draw(generator, latents, _moved(latents.w, [taken], [[amount]]), noise)
         yield make_grid(images[:, 0], columns)

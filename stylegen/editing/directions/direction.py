@@ -12,7 +12,6 @@ L number of layers that take a w, D width of w.
 
 import dataclasses
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegen.editing.latents import network_digest
+from stylegen.editing.latents import BROKEN, network_digest
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.networks import Generator
@@ -129,8 +128,12 @@ class Direction:
         return rows / length
 
     def on(self, layers: Sequence[int]) -> "Direction":
-        """Return the same direction, acting on other layers."""
-        return dataclasses.replace(self, layers=tuple(layers))
+        """Return the same direction, acting on other layers.
+
+        Where layers have vectors of their own, its unit must be measured anew.
+        """
+        unit = self.unit if self.vector.ndim == 1 else None
+        return dataclasses.replace(self, layers=tuple(layers), unit=unit)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a direction file, atomically.
@@ -233,7 +236,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path} does not exist; wanted a direction file (*{SUFFIX})") from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is a folder; wanted a direction file (*{SUFFIX})") from error
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
+    except BROKEN as error:
         raise InputError(
             f"{path} is no direction file ({SUFFIX} with the key 'direction')"
         ) from error

@@ -43,6 +43,8 @@ def sample_w(
     if count < 1:
         raise InputError(f"the number of samples of w is {count}; wanted at least 1")
     config, device = generator.config, next(generator.parameters()).device
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}; wanted 0 to {2**63 - 1}")
     draws = torch.Generator().manual_seed(seed)
     z = torch.randn(count, config.z_dim, generator=draws)
     classes = torch.randint(max(config.c_dim, 1), (count,), generator=draws)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from stylegen.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from stylegen.editing.projection.config import DISTANCES as DISTANCES
     from stylegen.editing.projection.config import ProjectionConfig as ProjectionConfig
     from stylegen.editing.projection.config import TuningConfig as TuningConfig
     from stylegen.editing.projection.delta import apply_delta as apply_delta
     from stylegen.editing.projection.delta import save_delta as save_delta
-    from stylegen.editing.projection.distances import DISTANCES as DISTANCES
     from stylegen.editing.projection.distances import Distance as Distance
     from stylegen.editing.projection.opening import open_distance as open_distance
     from stylegen.editing.projection.photos import Photo as Photo
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stylegen.editing.projection.tuning import tune as tune
 
 _HOMES = {
-    "DISTANCES": "distances",
+    "DISTANCES": "config",
     "Distance": "distances",
     "Measures": "results",
     "Photo": "photos",

@@ -14,6 +14,8 @@ SPACES = ("w", "w+")
 NoiseMaps = Literal["after", "joint", "stored"]
 Start = Literal["best", "mean"]
 
+DISTANCES = ("discriminator", "pyramid", "squeezenet", "lpips-vgg")  # by which images are compared
+
 
 def _check(config: object, low: float, high: float, names: tuple[str, ...]) -> None:
     for name in names:

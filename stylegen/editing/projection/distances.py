@@ -23,7 +23,6 @@ from torch.nn import functional as F
 from stylegen.checkpoints.checksums import checksum
 from stylegen.networks import Discriminator
 
-DISTANCES = ("discriminator", "pyramid", "squeezenet", "lpips-vgg")
 PIXEL_WEIGHT = 1.0  # of P beside F
 _SMALLEST_PX = 4
 
@@ -45,7 +44,7 @@ class Distance(ABC):
     """A distance between images.
 
     Attributes:
-        name: one of :data:`DISTANCES`.
+        name: one of :data:`~stylegen.editing.projection.config.DISTANCES`.
         digest: what tells it from others of its name: of its weights, hexadecimal, or empty.
     """
 

@@ -4,12 +4,8 @@ from pathlib import Path
 
 import torch
 
-from stylegen.editing.projection.distances import (
-    DISTANCES,
-    DiscriminatorDistance,
-    Distance,
-    Pyramid,
-)
+from stylegen.editing.projection.config import DISTANCES
+from stylegen.editing.projection.distances import DiscriminatorDistance, Distance, Pyramid
 from stylegen.editing.projection.perceptual import LpipsDistance, SqueezeNetDistance
 from stylegen.errors import InputError
 from stylegen.networks import Discriminator
