@@ -7,9 +7,10 @@ O output features, I everything else of a weight, r rank.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -117,6 +118,7 @@ def save_delta(
     latents: Latents,
     targets: Tensor,
     tolerance_db: float = 0.1,
+    about: Mapping[str, Any] | None = None,
 ) -> DeltaInfo:
     """Write what tuning changed, as small as the images allow.
 
@@ -127,6 +129,7 @@ def save_delta(
         latents: N codes that it was tuned at.
         targets: (N, C, H, W) uint8, what they shall draw.
         tolerance_db: what storing it may cost any image, in dB of PSNR.
+        about: kept in the header, see :func:`is_delta_of`; plain values for JSON.
 
     Returns:
         How it was stored. Half precision is the last resort, whatever it costs.
@@ -146,8 +149,21 @@ def save_delta(
             break
     info = DeltaInfo(rank=rank, lost_db=lost.max().item(), bytes=_size(tensors))
     header = {"kind": KIND, "version": VERSION, "network": network_digest(base), "rank": rank}
-    write_tensors(path, tensors, header)
+    write_tensors(path, tensors, header if about is None else {**header, "about": dict(about)})
     return info
+
+
+def is_delta_of(path: str | Path, base: Generator, about: Mapping[str, Any]) -> bool:
+    """Return whether a whole delta of a network is there, saved with the same ``about``."""
+    path = Path(path)
+    if not (path.exists() and path.with_suffix(".json").exists()):
+        return False
+    try:
+        header = read_header(path, KIND)
+    except InputError:
+        return False
+    wanted = {"version": VERSION, "network": network_digest(base), "about": dict(about)}
+    return all(header.get(key) == value for key, value in wanted.items())
 
 
 @torch.no_grad()

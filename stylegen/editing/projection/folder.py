@@ -2,19 +2,20 @@
 
     OUT/photo.npz, photo.png            the latent, and what it draws
     OUT/photo.pasted.png                the photo with its crop replaced
-    OUT/photo.delta.safetensors         what tuning changed, with photo.tuned.png
+    OUT/photo.delta.safetensors         what tuning changed, with photo.delta.json (its header to
+                                        read) and photo.tuned.png
     OUT/photo.mp4                       target and projection, step by step
     OUT/contact.png, report.json, report.txt
-    OUT/unfinished/                     states, while the work goes on
+    OUT/.stylegen-unfinished/           states and a manifest, while the work goes on
 
-A run that was stopped goes on where its states are; they are removed when the report is written.
+A run that was stopped goes on where its states are, if the manifest is of the same run; they are
+removed when the report is written. No other file is replaced unasked, and a photo never.
 
 N photos, C channels, H height, W width.
 """
 
 import json
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,21 +28,25 @@ from stylegen import configs
 from stylegen.checkpoints import SUFFIX
 from stylegen.editing.latents import SUFFIX as LATENTS_SUFFIX
 from stylegen.editing.projection.config import ProjectionConfig, TuningConfig
-from stylegen.editing.projection.delta import apply_delta, save_delta
+from stylegen.editing.projection.delta import apply_delta, is_delta_of, save_delta
 from stylegen.editing.projection.distances import Distance
 from stylegen.editing.projection.photos import Photo, paste
-from stylegen.editing.projection.projecting import Report, project
+from stylegen.editing.projection.projecting import Report, about_search, project
 from stylegen.editing.projection.report import as_json, as_table, contact_sheet
 from stylegen.editing.projection.results import Measures, Projection, measure
-from stylegen.editing.projection.tuning import tune
+from stylegen.editing.projection.starting import image_key
+from stylegen.editing.projection.states import forget, read_manifest, write_manifest
+from stylegen.editing.projection.tuning import about_tuning, tune
 from stylegen.editing.sampling import draw
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.images import save_image
 from stylegen.images.video import check_video, open_video
+from stylegen.latents import class_index
 from stylegen.networks import Generator
 
-UNFINISHED = "unfinished"
+UNFINISHED = ".stylegen-unfinished"
+SUMMARY = ("report.json", "report.txt", "contact.png")
 VIDEO_FPS = 30
 _log = logging.getLogger(__name__)
 
@@ -62,9 +67,26 @@ class Wanted:
 
     def suffixes(self) -> list[str]:
         """Return what is appended to a photo's stem."""
-        tuned = [f".delta{SUFFIX}", ".tuned.png"] if self.tuning else []
+        tuned = [f".delta{SUFFIX}", ".delta.json", ".tuned.png"] if self.tuning else []
         pasted = [".pasted.png"] if self.paste else []
-        return [LATENTS_SUFFIX, ".png", *pasted, *tuned, *([self.video] if self.video else [])]
+        return [".png", LATENTS_SUFFIX, *pasted, *tuned, *([self.video] if self.video else [])]
+
+    def files(self, stems: Sequence[str]) -> list[str]:
+        """Return the names of all files that are written for photos of these stems."""
+        return [*SUMMARY, *(f"{stem}{suffix}" for stem in stems for suffix in self.suffixes())]
+
+
+def _check_names(out: Path, paths: Sequence[Path], names: Sequence[str]) -> None:
+    """Refuse names that two files would have, and those of the photos themselves."""
+    for path in paths:
+        if path.stem in {Path(name).stem for name in SUMMARY}:
+            raise InputError(f"{path} would be taken for {out}'s {path.stem}; rename it")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"two photos would both become {twice[0]}; rename one")
+    photos = {path.resolve() for path in paths}
+    for name in names:
+        if (out / name).resolve() in photos:
+            raise InputError(f"{out / name} is one of the photos; take another folder")
 
 
 def prepare(out: Path, paths: Sequence[Path], wanted: Wanted, overwrite: bool) -> bool:
@@ -80,40 +102,70 @@ def prepare(out: Path, paths: Sequence[Path], wanted: Wanted, overwrite: bool) -
         Whether an unfinished run goes on.
 
     Raises:
-        InputError: a file is there already, two photos have one stem, or a video cannot be made.
+        InputError: a file is there already, or is a photo; two files would have one name; an
+            unfinished run writes other files; or a video cannot be made.
+        OSError: an unfinished run cannot be removed.
     """
-    stems = [path.stem for path in paths]
-    if twice := [stem for stem in stems if stems.count(stem) > 1]:
-        raise InputError(f"two photos would both become {twice[0]}.png; rename one")
-    states, report = out / UNFINISHED, out / "report.json"
+    names = wanted.files([path.stem for path in paths])
+    _check_names(out, paths, names)
     if wanted.video:
-        check_video(out / f"{stems[0]}{wanted.video}", VIDEO_FPS, overwrite=True)
+        check_video(out / f"{paths[0].stem}{wanted.video}", VIDEO_FPS, overwrite=True)
     if overwrite:
-        shutil.rmtree(states, ignore_errors=True)
+        forget(out / UNFINISHED)
         return False
-    goes_on = states.is_dir()
-    files = [out / f"{stem}{suffix}" for stem in stems for suffix in wanted.suffixes()]
-    for path in [report] if goes_on else [report, out / "contact.png", *files]:
-        if path.exists():
-            raise InputError(f"{path} exists already; --overwrite replaces it")
-    return goes_on
+    manifest = read_manifest(out / UNFINISHED)
+    if manifest is not None and manifest.get("files") != sorted(names):
+        raise InputError(_other_run(out, "photos or files to write"))
+    if manifest is None:
+        for name in names:
+            if (out / name).exists():
+                raise InputError(f"{out / name} exists already; --overwrite replaces it")
+    return manifest is not None
+
+
+def _other_run(out: Path, what: str) -> str:
+    return (
+        f"{out / UNFINISHED} is of an unfinished run with other {what}; take those, another "
+        "folder, or start anew with --overwrite"
+    )
+
+
+def _start(
+    generator: Generator, photos: Sequence[Photo], distance: Distance, out: Path,
+    config: ProjectionConfig, wanted: Wanted, class_name: str | int | None,
+) -> bool:  # fmt: skip
+    """Write the manifest, or find it the same; return whether an unfinished run goes on."""
+    chosen = class_index(class_name, generator.config.c_dim, generator.class_names)
+    images = sorted(f"{image_key(photo.target, 0):016x}" for photo in photos)
+    about = {**about_search(generator, distance, config, chosen), "images": images}
+    names = wanted.files([photo.path.stem for photo in photos])
+    manifest = read_manifest(out / UNFINISHED)
+    if manifest is None:
+        write_manifest(out / UNFINISHED, about, names)
+    elif (manifest.get("about"), manifest.get("files")) != (about, sorted(names)):
+        raise InputError(_other_run(out, "settings or photos"))
+    return manifest is not None
 
 
 def _tuned_images(
     generator: Generator, found: Projection, distance: Distance, config: TuningConfig,
-    paths: Sequence[Path], progress: Report | None,
+    paths: Sequence[Path], goes_on: bool, progress: Report | None,
 ) -> tuple[Tensor, list[dict[str, Any]]]:  # fmt: skip
-    """Tune to each photo by itself and draw it as its file does; those that are there are read."""
+    """Tune to each photo by itself and draw it as its file does.
+
+    In a run that goes on, deltas of the same code, target, distance and settings are kept.
+    """
     images: list[Tensor] = []
     notes: list[dict[str, Any]] = []
     for i, path in enumerate(paths):
         latents, target = found.latents[i], found.targets[i : i + 1]
-        if path.exists():
+        about = about_tuning(latents, target, distance, config)
+        if goes_on and is_delta_of(path, generator, about):
             _log.info("%s is there already", path)
             notes.append({})
         else:
             tuning = tune(generator, latents, target, distance, config, progress)
-            info = save_delta(path, generator, tuning.generator, latents, target)
+            info = save_delta(path, generator, tuning.generator, latents, target, about=about)
             seconds = round(tuning.seconds, 2)
             notes.append({**configs.to_dict(info), "step": tuning.step, "seconds": seconds})
         device = next(generator.parameters()).device
@@ -177,13 +229,14 @@ def project_photos(
         The report, as in report.json.
 
     Raises:
-        InputError: as :func:`project`; or an unfinished run has other settings.
+        InputError: as :func:`project`; or an unfinished run has other settings or photos.
         OSError: a file cannot be written.
     """
 
     def told(stage: str) -> Report | None:
         return None if progress is None else progress(stage)
 
+    goes_on = _start(generator, photos, distance, out, config, wanted, class_name)
     states, targets = out / UNFINISHED, torch.stack([photo.target for photo in photos])
     found = project(
         generator, targets, distance, config, sources=[photo.path.name for photo in photos],
@@ -194,7 +247,7 @@ def project_photos(
     if wanted.tuning:
         files = [out / f"{stem}.delta{SUFFIX}" for stem in stems]
         images, notes = _tuned_images(
-            generator, found, distance, wanted.tuning, files, told("tuning")
+            generator, found, distance, wanted.tuning, files, goes_on, told("tuning")
         )
         columns.append(images)
         tuned = measure(images, targets, distance, next(generator.parameters()).device, others)
@@ -207,5 +260,5 @@ def project_photos(
     report = as_json(found, config, tuned, more)
     _write_text(out / "report.txt", as_table(report))
     _write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
-    shutil.rmtree(states, ignore_errors=True)
+    forget(states)
     return report

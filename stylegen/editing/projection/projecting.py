@@ -51,7 +51,7 @@ def _check(generator: Generator, images: Tensor, sources: Sequence[str] | None) 
     return names
 
 
-def _about(
+def about_search(
     generator: Generator, distance: Distance, config: ProjectionConfig, chosen: int | None
 ) -> dict[str, Any]:
     """Return what a state must agree in for a search to go on with it; how many go together not."""
@@ -216,7 +216,7 @@ def project(
     """
     names = _check(generator, images, sources)
     chosen = class_index(class_name, generator.config.c_dim, generator.class_names)
-    about = _about(generator, distance, config, chosen) if states is not None else {}
+    about = about_search(generator, distance, config, chosen) if states is not None else {}
     folder = None if states is None else StateFolder(states, about)
     beginning = begin(generator, config, class_name)
     run = _Run(generator, distance, config, beginning, images, folder, progress)

@@ -106,12 +106,16 @@ def _cells(entry: Mapping[str, Any]) -> list[str]:
 def as_table(report: Mapping[str, Any]) -> str:
     """Return a report as a text table, a line for each image and way of drawing it.
 
+    Noise maps that are the stored ones have no line: they draw what w alone does.
+
     Args:
         report: from :func:`as_json`.
     """
     others = list(report["images"][0]["others"])
     lines = [["image", "drawn", report["distance"], "PSNR dB", "SSIM", *others, "seconds"]]
     ways = {"w alone": None, "noise maps": "with_noise_maps", "tuned": "tuned"}
+    if report["config"]["noise_maps"] == "stored":
+        del ways["noise maps"]
     for entry in report["images"]:
         for way, key in ways.items():
             if key is None:

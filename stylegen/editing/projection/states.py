@@ -1,10 +1,12 @@
 """States of unfinished projections: one file for each image, so that a killed run goes on.
 
 A state is named after its image's pixels; the header says of which settings, network and distance
-it is.
+it is. A manifest beside the states says the same of the whole run, and which files it will write.
 """
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,13 @@ from torch import Tensor
 from stylegen.checkpoints import SUFFIX, read_header, read_tensors, write_tensors
 from stylegen.editing.projection.searching import Rows
 from stylegen.errors import InputError
+from stylegen.files import atomic_path
 
 KIND = "stylegen projection"
+MANIFEST = "manifest.json"
+MANIFEST_KIND = "stylegen unfinished projection"
+# States, and what a killed process left of one or of the manifest while writing.
+_OWN = re.compile(r"[0-9a-f]{16}\.(safetensors|json)|\.[0-9a-f]{12}\.(safetensors|json)\.part")
 
 
 @dataclass(kw_only=True)
@@ -75,3 +82,57 @@ class StateFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         header = {"kind": KIND, "step": step, "seconds": seconds, "about": self.about}
         write_tensors(self._file(name), rows, header)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Read what an unfinished run is about; None where there is none.
+
+    Returns:
+        "about": its settings and images; "files": names of what it writes, sorted.
+
+    Raises:
+        InputError: the folder or its manifest is something else.
+    """
+    path = folder / MANIFEST
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is no folder; move it away, unfinished work is kept there")
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); move {folder} away") from error
+    if not isinstance(found, dict) or found.get("kind") != MANIFEST_KIND:
+        raise InputError(f"{path} is not of an unfinished projection; move {folder} away")
+    return found
+
+
+def write_manifest(folder: Path, about: Mapping[str, Any], files: Sequence[str]) -> None:
+    """Write what a run is about, creating the folder.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {"kind": MANIFEST_KIND, "about": dict(about), "files": sorted(files)}
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def forget(folder: Path) -> None:
+    """Remove an unfinished run: states, then the manifest, then the folder if nothing is left.
+
+    Files of others stay, and so does a folder without a manifest.
+
+    Raises:
+        InputError: as :func:`read_manifest`.
+        OSError: a file cannot be removed.
+    """
+    if read_manifest(folder) is None:
+        return
+    for path in folder.iterdir():
+        if _OWN.fullmatch(path.name) and path.is_file():
+            path.unlink()
+    (folder / MANIFEST).unlink()
+    if not any(folder.iterdir()) and not folder.is_symlink():
+        folder.rmdir()

@@ -12,13 +12,16 @@ N images, C channels, H height, W width, L number of layers that take a w, D wid
 """
 
 import copy
+import hashlib
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from stylegen import configs
 from stylegen.devices import full_float32
 from stylegen.editing.latents import Latents, network_digest
 from stylegen.editing.projection.config import TuningConfig
@@ -71,6 +74,29 @@ def _check(generator: Generator, latents: Latents, targets: Tensor) -> None:
             f"to tune, {len(latents)} codes want uint8 images {wanted}, not {targets.dtype} "
             f"{tuple(targets.shape)}"
         )
+
+
+def _sha256(tensor: Tensor) -> str:
+    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
+
+
+def about_tuning(
+    latents: Latents, targets: Tensor, distance: Distance, config: TuningConfig
+) -> dict[str, Any]:
+    """Return what a tuned generator comes from beside the one before, as plain values.
+
+    Args:
+        latents: N codes.
+        targets: (N, C, H, W) uint8.
+        distance: that is minimised.
+        config: the recipe.
+    """
+    return {
+        "tuning": configs.to_dict(config),
+        "distance": [distance.name, distance.digest],
+        "latents": _sha256(latents.w),
+        "targets": _sha256(targets),
+    }
 
 
 def _local_loss(

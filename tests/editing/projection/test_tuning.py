@@ -10,7 +10,15 @@ from torch import Tensor
 from stylegen.checkpoints import write_tensors
 from stylegen.editing.latents import Latents, network_digest
 from stylegen.editing.measures import psnr
-from stylegen.editing.projection import TuningConfig, apply_delta, save_delta, tune
+from stylegen.editing.projection import (
+    TuningConfig,
+    apply_delta,
+    open_distance,
+    save_delta,
+    tune,
+)
+from stylegen.editing.projection.delta import is_delta_of
+from stylegen.editing.projection.tuning import about_tuning
 from stylegen.editing.sampling import draw, seeds_to_ws
 from stylegen.errors import InputError
 from stylegen.networks import Generator
@@ -82,6 +90,31 @@ def test_a_delta_draws_what_was_tuned(tmp_path: Path) -> None:
     assert header["network"] == network_digest(g)
     unchanged = {k for k in g.state_dict() if k.startswith("mapping.")}
     assert all(torch.equal(again.state_dict()[k], g.state_dict()[k]) for k in unchanged)
+
+
+def test_a_delta_knows_what_it_is_of(tmp_path: Path) -> None:
+    """Any other network, code, image, setting or distance makes it another one."""
+    g, other = small.generator(), small.generator(seed=4)
+    latents, targets = pivots(g)
+    distance, config = small.distance(g), TuningConfig(steps=5)
+    about = about_tuning(latents, targets, distance, config)
+    path = tmp_path / "x.delta.safetensors"
+    assert not is_delta_of(path, g, about)
+    save_delta(path, g, other, latents, targets)
+    assert not is_delta_of(path, g, about)  # it does not say
+    save_delta(path, g, other, latents, targets, about=about)
+    assert is_delta_of(path, g, about)
+    assert not is_delta_of(path, other, about)
+    moved = Latents(w=latents.w + 1, sources=("x",), network=latents.network)
+    for changed in (
+        about_tuning(moved, targets, distance, config),
+        about_tuning(latents, targets ^ 1, distance, config),
+        about_tuning(latents, targets, open_distance("pyramid"), config),
+        about_tuning(latents, targets, distance, TuningConfig(steps=6)),
+    ):
+        assert not is_delta_of(path, g, changed)
+    path.with_suffix(".json").unlink()
+    assert not is_delta_of(path, g, about)
 
 
 def test_half_precision_keeps_every_change(tmp_path: Path) -> None:
