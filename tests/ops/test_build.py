@@ -32,7 +32,8 @@ PyMODINIT_FUNC __attribute__((visibility("default"))) PyInit_stylegen_cpu() {
 """
 COUNTED = 'case "$*" in *" -c "*) echo called >> {calls};; esac\n'
 PROCESS = """
-import logging, sys
+import logging, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it
 from stylegen.ops import build
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 build.SOURCES = build.Path(sys.argv[1])
