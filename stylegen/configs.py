@@ -105,3 +105,15 @@ def from_dict(cls: type[T], values: Any, where: str = "config") -> T:
     if missing := [name for name in required if name not in values]:
         raise InputError(f"{where} lacks: {', '.join(missing)}")
     return cls(**{k: _read(hints[k], v, f"{where}.{k}") for k, v in values.items()})
+
+
+def check_range(config: object, low: float, high: float, *names: str) -> None:
+    """Make sure that numbers of a configuration lie within bounds, both included.
+
+    Raises:
+        InputError: one does not; its name, value and bounds are said.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if not low <= value <= high:
+            raise InputError(f"{name} is {value!r}; wanted a number from {low:g} to {high:g}")

@@ -19,7 +19,8 @@ from stylegen.errors import InputError
 
 _MAX_SEED = 2**32 - 1
 _ANY = 1 << 30  # px, above all networks
-_BANDS = {"coarse": (4, 8), "middle": (16, 32), "fine": (64, _ANY), "all": (4, _ANY)}
+FINE_PX = 64  # from where layers are called fine
+_BANDS = {"coarse": (4, 8), "middle": (16, 32), "fine": (FINE_PX, _ANY), "all": (4, _ANY)}
 _FORMS = "layer numbers such as 0-3,7 or 8-, coarse, middle, fine, all, or RES:16-32"
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from stylegen.networks import Generator
 
 SUFFIX = ".npz"
 SHOWN_DIGITS = 12  # of a digest, that people see
-BROKEN = (  # what numpy raises on damaged, foreign or encrypted files
-    ValueError, TypeError, AttributeError, EOFError, IsADirectoryError, RuntimeError,
+_BROKEN = (  # what numpy raises on damaged, foreign or encrypted files
+    ValueError, TypeError, AttributeError, EOFError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
@@ -182,15 +182,31 @@ def _rows(w: np.ndarray | None) -> Tensor | None:
     return rows if rows.isfinite().all() else None
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a .npz that we know; nothing is unpickled."""
+def read_arrays(path: Path, known: Collection[str], key: str, what: str) -> dict[str, np.ndarray]:
+    """Read the arrays of a .npz that we know; nothing is unpickled.
+
+    Args:
+        path: the file.
+        known: their names.
+        key: the one that such a file must have, for the message.
+        what: how to call such a file.
+
+    Raises:
+        InputError: it is missing, a folder, or no .npz.
+    """
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files if name in ("w", "stylegen")}
+            return {name: file[name] for name in file.files if name in known}
     except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; wanted a latent file (*{SUFFIX})") from error
-    except BROKEN as error:
-        raise InputError(f"{path} is no latent file ({SUFFIX} with the key 'w')") from error
+        raise InputError(f"{path} does not exist; wanted a {what} file (*{SUFFIX})") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path} is a folder and is no {what} file (*{SUFFIX})") from error
+    except _BROKEN as error:
+        raise InputError(f"{path} is no {what} file ({SUFFIX} with the key {key!r})") from error
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    return read_arrays(path, ("w", "stylegen"), "w", "latent")
 
 
 def _about(text: np.ndarray | None) -> dict[str, Any]:

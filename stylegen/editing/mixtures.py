@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from stylegen.editing.restyle_config import AdaptConfig
-from stylegen.latents import layer_resolutions, one_hot
+from stylegen.latents import FINE_PX, layer_resolutions, one_hot
 from stylegen.networks import Generator, Noise
 
-_FINE = 64  # px, from where layers are called fine
 _LARGEST_SEED = 2**63 - 1
 
 
@@ -23,7 +22,7 @@ def replaced_layers(num_ws: int) -> list[int]:
     replaced, small networks lose the shapes of what they draw.
     """
     resolutions = layer_resolutions(num_ws)
-    least = min(_FINE, resolutions[-1])
+    least = min(FINE_PX, resolutions[-1])
     return [i for i, r in enumerate(resolutions) if r >= least and i > 0]
 
 

@@ -21,6 +21,8 @@ from stylegen.latents import class_index, one_hot, seeds_to_z
 from stylegen.networks import Generator, Noise
 
 GROUP = 8
+SAMPLES = 10_000  # of w, for its mean and spread
+_BATCH = 1000
 
 
 def group_size(device: torch.device, noise: Noise) -> int:
@@ -74,6 +76,46 @@ def seeds_to_ws(
         for i in range(len(z))
     ]
     return torch.cat(rows)
+
+
+@torch.no_grad()
+@full_float32()
+def sample_w(
+    generator: Generator,
+    count: int = SAMPLES,
+    seed: int = 0,
+    class_name: str | int | None = None,
+) -> Tensor:
+    """Draw z, and classes uniformly, and return their w without truncation.
+
+    Args:
+        generator: any network.
+        count: N.
+        seed: of z and the classes.
+        class_name: one class of conditional networks instead of all, by name or number.
+
+    Returns:
+        (N, D) float32 on the CPU.
+
+    Raises:
+        InputError: there is no such class, or count is below 1.
+    """
+    if count < 1:
+        raise InputError(f"the number of samples of w is {count}; wanted at least 1")
+    config, device = generator.config, next(generator.parameters()).device
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}; wanted 0 to {2**63 - 1}")
+    draws = torch.Generator().manual_seed(seed)
+    z = torch.randn(count, config.z_dim, generator=draws)
+    classes = torch.randint(max(config.c_dim, 1), (count,), generator=draws)
+    chosen = class_index(class_name, config.c_dim, generator.class_names)
+    c = one_hot(classes if chosen is None else classes.fill_(chosen), config.c_dim)
+    parts = []
+    for first in range(0, count, _BATCH):
+        some = slice(first, first + _BATCH)
+        labels = None if c is None else c[some].to(device)
+        parts.append(generator.mapping(z[some].to(device), labels, skip_w_avg_update=True)[:, 0])
+    return torch.cat(parts).cpu()
 
 
 @torch.no_grad()

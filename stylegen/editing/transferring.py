@@ -23,10 +23,8 @@ from stylegen.editing.sampling import draw_latents, noise_seeds
 from stylegen.editing.sources import PhotoProjector, Source, resolve_groups
 from stylegen.errors import InputError
 from stylegen.images import make_table
-from stylegen.latents import layer_resolutions, parse_layers
+from stylegen.latents import FINE_PX, layer_resolutions, parse_layers
 from stylegen.networks import Generator, Noise
-
-_FINE = 64  # px, from where layers are called fine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +56,7 @@ def style_layers(num_ws: int) -> list[int]:
     The fine ones (64 px and above); where a network has none, all but the coarse ones of
     :func:`~stylegen.editing.mixing.default_layers`.
     """
-    fine = [i for i, r in enumerate(layer_resolutions(num_ws)) if r >= _FINE]
+    fine = [i for i, r in enumerate(layer_resolutions(num_ws)) if r >= FINE_PX]
     return fine or sorted(set(range(num_ws)) - set(default_layers(num_ws)))
 
 

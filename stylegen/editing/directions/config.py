@@ -3,18 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from stylegen.configs import check_range
 from stylegen.errors import InputError
 
 BoundaryMethod = Literal["logistic", "least-squares"]
 METHODS = ("logistic", "least-squares")
 MIN_GROUP = 10
-
-
-def _check(config: object, low: float, high: float, names: tuple[str, ...]) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if not low <= value <= high:
-            raise InputError(f"{name} is {value!r}; wanted a number from {low:g} to {high:g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +33,10 @@ class BoundaryConfig:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f"method is {self.method!r}; wanted one of {', '.join(METHODS)}")
-        _check(self, 1e-9, 1e9, ("ridge",))
-        _check(self, 0.05, 0.95, ("held_out",))
-        _check(self, 2 * MIN_GROUP, 10**7, ("samples",))
-        _check(self, 0, 2**63 - 1, ("seed",))
+        check_range(self, 1e-9, 1e9, "ridge")
+        check_range(self, 0.05, 0.95, "held_out")
+        check_range(self, 2 * MIN_GROUP, 10**7, "samples")
+        check_range(self, 0, 2**63 - 1, "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +58,10 @@ class ReportConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, 1e-3, 100, ("strength",))
-        _check(self, 2, 10**6, ("samples", "path_samples"))
-        _check(self, 1e-6, 0.1, ("epsilon",))
-        _check(self, 0, 2**63 - 1, ("seed",))
+        check_range(self, 1e-3, 100, "strength")
+        check_range(self, 2, 10**6, "samples", "path_samples")
+        check_range(self, 1e-6, 0.1, "epsilon")
+        check_range(self, 0, 2**63 - 1, "seed")
 
 
 DEFAULT_BOUNDARY = BoundaryConfig()

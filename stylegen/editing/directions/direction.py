@@ -21,13 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegen.editing.latents import BROKEN, network_digest
+from stylegen.editing.latents import SHOWN_DIGITS, SUFFIX, network_digest, read_arrays
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.networks import Generator
 
-SUFFIX = ".npz"
-_SHOWN = 12  # hexadecimal digits of a digest that people see
 _NUMBERS = ("unit", "explained_variance", "accuracy")
 _TEXTS = ("method", "network")
 
@@ -105,8 +103,8 @@ class Direction:
             )
         if digest and self.network and self.network != digest:
             raise InputError(
-                f"direction {self.name!r} was found in network {self.network[:_SHOWN]}, not in "
-                f"this one, {digest[:_SHOWN]}; --other-network takes it all the same"
+                f"direction {self.name!r} was found in network {self.network[:SHOWN_DIGITS]}, not "
+                f"in this one, {digest[:SHOWN_DIGITS]}; --other-network takes it all the same"
             )
 
     def rows(self, num_ws: int) -> Tensor:
@@ -227,16 +225,5 @@ def adopt(
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a .npz that we know; nothing is unpickled."""
-    known = {"direction", "layers", *_NUMBERS, *_TEXTS}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files if name in known}
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; wanted a direction file (*{SUFFIX})") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path} is a folder; wanted a direction file (*{SUFFIX})") from error
-    except BROKEN as error:
-        raise InputError(
-            f"{path} is no direction file ({SUFFIX} with the key 'direction')"
-        ) from error
+    known = ("direction", "layers", *_NUMBERS, *_TEXTS)
+    return read_arrays(path, known, "direction", "direction")

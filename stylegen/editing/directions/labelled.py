@@ -15,9 +15,9 @@ from stylegen.editing.directions.boundary import fit_boundary
 from stylegen.editing.directions.config import DEFAULT_BOUNDARY, BoundaryConfig
 from stylegen.editing.directions.direction import Direction
 from stylegen.editing.directions.reading import Factor, FactorReader
-from stylegen.editing.directions.spread import Spread, measure_spread, sample_w
+from stylegen.editing.directions.spread import Spread, measure_spread
 from stylegen.editing.latents import network_digest
-from stylegen.editing.sampling import draw, seeds_to_ws
+from stylegen.editing.sampling import draw, sample_w, seeds_to_ws
 from stylegen.errors import InputError
 from stylegen.latents import class_index
 from stylegen.networks import Generator

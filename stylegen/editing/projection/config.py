@@ -7,6 +7,7 @@ tuning), section 3.
 from dataclasses import dataclass
 from typing import Literal
 
+from stylegen.configs import check_range
 from stylegen.errors import InputError
 
 Space = Literal["w", "w+"]
@@ -15,13 +16,6 @@ NoiseMaps = Literal["after", "joint", "stored"]
 Start = Literal["best", "mean"]
 
 DISTANCES = ("discriminator", "pyramid", "squeezenet", "lpips-vgg")  # by which images are compared
-
-
-def _check(config: object, low: float, high: float, names: tuple[str, ...]) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if not low <= value <= high:
-            raise InputError(f"{name} is {value!r}; wanted a number from {low:g} to {high:g}")
 
 
 def _check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
@@ -82,14 +76,14 @@ class ProjectionConfig:
         _check_choice(self, "space", SPACES)
         _check_choice(self, "noise_maps", ("after", "joint", "stored"))
         _check_choice(self, "start", ("best", "mean"))
-        _check(self, 1, 10**9, ("steps", "candidates"))
-        _check(self, 2, 10**9, ("mean_samples",))
-        _check(self, 0, 10**9, ("map_steps", "traced", "latent_noise", "noise_weight"))
-        _check(self, 0, 10**9, ("lr", "map_lr", "pull", "smoothness"))
-        _check(self, 0, 1, ("ramp_up", "ramp_down", "latent_noise_until"))
-        _check(self, 0, 2**63 - 1, ("seed",))
+        check_range(self, 1, 10**9, "steps", "candidates")
+        check_range(self, 2, 10**9, "mean_samples")
+        check_range(self, 0, 10**9, "map_steps", "traced", "latent_noise", "noise_weight")
+        check_range(self, 0, 10**9, "lr", "map_lr", "pull", "smoothness")
+        check_range(self, 0, 1, "ramp_up", "ramp_down", "latent_noise_until")
+        check_range(self, 0, 2**63 - 1, "seed")
         if self.group is not None:
-            _check(self, 1, 4096, ("group",))
+            check_range(self, 1, 4096, "group")
 
     @property
     def total_steps(self) -> int:
@@ -118,7 +112,7 @@ class TuningConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, 1, 10**9, ("steps",))
-        _check(self, 0, 10**9, ("lr", "pixels", "locality"))
-        _check(self, 0, 1, ("locality_reach",))
-        _check(self, 0, 2**63 - 1, ("seed",))
+        check_range(self, 1, 10**9, "steps")
+        check_range(self, 0, 10**9, "lr", "pixels", "locality")
+        check_range(self, 0, 1, "locality_reach")
+        check_range(self, 0, 2**63 - 1, "seed")

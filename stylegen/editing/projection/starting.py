@@ -12,12 +12,9 @@ from torch import Tensor
 from stylegen.devices import full_float32
 from stylegen.editing.projection.config import ProjectionConfig
 from stylegen.editing.projection.distances import Distance, Features
-from stylegen.editing.sampling import draw
+from stylegen.editing.sampling import draw, sample_w
 from stylegen.images import from_uint8
-from stylegen.latents import class_index, one_hot
 from stylegen.networks import Generator
-
-_CHUNK = 1000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,35 +34,6 @@ class Beginning:
     images: Tensor | None
 
 
-def sample_ws(
-    generator: Generator, count: int, seed: int, class_name: str | int | None = None
-) -> Tensor:
-    """Draw random w, (M, D) on the generator's device.
-
-    Args:
-        generator: in evaluation mode.
-        count: M.
-        seed: decides them.
-        class_name: class of all; None: random classes, for conditional networks.
-
-    Raises:
-        InputError: there is no such class.
-    """
-    config, device = generator.config, next(generator.parameters()).device
-    chosen = class_index(class_name, config.c_dim, generator.class_names)
-    random = torch.Generator().manual_seed(seed)
-    z = torch.randn(count, config.z_dim, generator=random)
-    classes = torch.randint(max(config.c_dim, 1), (count,), generator=random).tolist()
-    c = one_hot(classes if chosen is None else [chosen] * count, config.c_dim)
-    chunks = [
-        generator.mapping(
-            z[i : i + _CHUNK].to(device), None if c is None else c[i : i + _CHUNK].to(device)
-        )[:, 0]
-        for i in range(0, count, _CHUNK)
-    ]
-    return torch.cat(chunks)
-
-
 @torch.no_grad()
 @full_float32()
 def begin(
@@ -76,7 +44,8 @@ def begin(
     Raises:
         InputError: there is no such class.
     """
-    ws = sample_ws(generator, config.mean_samples, config.seed, class_name)
+    ws = sample_w(generator, config.mean_samples, config.seed, class_name)
+    ws = ws.to(next(generator.parameters()).device)
     mean = ws.mean(dim=0)
     deviation = (ws - mean).square().sum(dim=1).mean().sqrt().item()
     if config.start == "mean":

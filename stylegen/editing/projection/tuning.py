@@ -27,7 +27,7 @@ from stylegen.editing.latents import Latents, network_digest
 from stylegen.editing.projection.config import TuningConfig
 from stylegen.editing.projection.distances import Distance, Features
 from stylegen.editing.projection.projecting import Report
-from stylegen.editing.projection.starting import sample_ws
+from stylegen.editing.sampling import sample_w
 from stylegen.errors import InputError
 from stylegen.images import from_uint8
 from stylegen.networks import Generator, freeze
@@ -138,7 +138,7 @@ def tune(
     ws = latents.w.to(device)
     loss_of = _Loss(distance, config, from_uint8(targets).to(device))
     with torch.no_grad():
-        others = sample_ws(generator, config.steps, config.seed)
+        others = sample_w(generator, config.steps, config.seed)
     tuned = copy.deepcopy(generator)
     thaw(tuned.synthesis)
     optimizer = torch.optim.Adam(tuned.synthesis.parameters(), lr=config.lr, betas=(0.9, 0.999))

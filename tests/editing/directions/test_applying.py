@@ -17,9 +17,8 @@ from stylegen.editing.directions import (
     strengths,
     strip,
 )
-from stylegen.editing.directions.spread import sample_w
 from stylegen.editing.latents import Latents
-from stylegen.editing.sampling import draw, generate
+from stylegen.editing.sampling import draw, generate, sample_w
 from stylegen.errors import InputError
 from stylegen.images import make_grid
 from tests.editing.directions.small import make_generator, make_latents

@@ -8,8 +8,9 @@ import torch
 from stylegen.editing.directions import Spread, measure_spread, pca, sefa
 from stylegen.editing.directions.factorising import factorise, layer_affines, style_weights
 from stylegen.editing.directions.principal import components
-from stylegen.editing.directions.spread import fix_signs, sample_w
+from stylegen.editing.directions.spread import fix_signs
 from stylegen.editing.latents import network_digest
+from stylegen.editing.sampling import sample_w
 from stylegen.errors import InputError
 from stylegen.latents import seeds_to_z
 from tests.editing.directions.small import make_generator

@@ -15,9 +15,8 @@ from stylegen.editing.directions import (
 )
 from stylegen.editing.directions.labelled import outer_thirds, part_labels, part_readings
 from stylegen.editing.directions.reading import Factor
-from stylegen.editing.directions.spread import sample_w
 from stylegen.editing.latents import network_digest
-from stylegen.editing.sampling import draw, seeds_to_ws
+from stylegen.editing.sampling import draw, sample_w, seeds_to_ws
 from stylegen.errors import InputError
 from tests.editing.directions.small import make_generator
 

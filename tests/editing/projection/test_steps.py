@@ -10,7 +10,8 @@ from stylegen.editing.projection import ProjectionConfig
 from stylegen.editing.projection.maps import correlations, renormalise, stored_maps
 from stylegen.editing.projection.schedule import latent_noise, learning_rate
 from stylegen.editing.projection.searching import Rows, adam, trace_steps
-from stylegen.editing.projection.starting import begin, choose, image_key, sample_ws, step_noise
+from stylegen.editing.projection.starting import begin, choose, image_key, step_noise
+from stylegen.editing.sampling import sample_w
 from stylegen.errors import InputError
 from stylegen.images import from_uint8
 from tests.editing.projection import small
@@ -92,7 +93,7 @@ def test_stored_maps_come_in_the_order_of_the_layers() -> None:
 def test_the_beginning_is_the_mean_of_many_w() -> None:
     g = small.generator()
     found = begin(g, ProjectionConfig(mean_samples=1500, candidates=4))
-    ws = sample_ws(g, 1500, 0)
+    ws = sample_w(g, 1500, 0)
     torch.testing.assert_close(found.mean, ws.mean(dim=0))
     expected = (ws - ws.mean(dim=0)).norm(dim=1).square().mean().sqrt().item()
     assert found.deviation == pytest.approx(expected, rel=1e-5)
