@@ -109,7 +109,7 @@ class LoopConfig:
         batch: images of a step.
         seed: of everything random in the run.
         tick_kimg: write statistics this often.
-        snapshot_kimg: write a snapshot and a sample grid this often ...
+        snapshot_kimg: write a snapshot and a sample grid at multiples of this ...
         snapshot_minutes: ... and after this time without one; None: by kimg only.
         keep_snapshots: how many of the last ones stay, besides the best by metric; 0: all.
         disk_quota_gb: the oldest go earlier if all together take more; None: no limit.

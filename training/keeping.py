@@ -137,10 +137,10 @@ class Keeper:
         return self.saved_images == self.run.trainer.images_shown
 
     def is_due(self) -> bool:
-        """Tell whether it is time to save, by images shown or by the clock."""
+        """Tell whether it is time to save: past a multiple of snapshot_kimg, or by the clock."""
         loop = self.run.config.loop
-        images = self.run.trainer.images_shown - self.last_images
-        if images >= loop.snapshot_kimg * 1000:
+        every = round(loop.snapshot_kimg * 1000)
+        if self.run.trainer.images_shown // every > self.last_images // every:
             return True
         minutes = loop.snapshot_minutes
         return minutes is not None and time.perf_counter() - self._last_sec >= minutes * 60

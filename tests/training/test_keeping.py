@@ -116,6 +116,11 @@ def test_time_makes_snapshots_too(make_config: Any, tmp_path: Path) -> None:
     assert kimgs(train(config, tmp_path).folder) == [0, 0.008, 0.016, 0.024]
 
 
+def test_an_interruption_does_not_move_the_snapshots(make_config: Any, tmp_path: Path) -> None:
+    outcome = train(make_config(kimg=0.04), tmp_path)  # ends between two
+    assert kimgs(resume(outcome.folder, kimg=0.2).folder) == [0, 0.04, 0.08, 0.16, 0.2]
+
+
 class FullDisk:
     """Lets no file be written for a while."""
 
