@@ -1,39 +1,35 @@
 """``stylegen adapt``: tune a network to draw in the manner of one image."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from stylegen.cli.latent_options import SOURCES, open_latents, photo_options, source_stems
+from stylegen.cli.latent_options import (
+    PHOTO_NAMES,
+    SOURCES,
+    open_latents,
+    photo_options,
+    source_stems,
+)
 from stylegen.cli.options import (
+    Network,
+    bar,
+    check_picture,
     class_option,
     device_option,
     load_network,
     network_option,
     overwrite_option,
-    refuse_existing,
 )
 from stylegen.editing.restyle_config import AdaptConfig
 
-_PREVIEWED = range(8)  # seeds
 
-
-@contextmanager
-def _loss_bar() -> Iterator[Callable[[int, int, float], None]]:
-    """A progress bar with the loss, on a terminal only."""
-    from tqdm import tqdm
-
-    with tqdm(desc="adapting", unit="step", disable=None, leave=False) as line:
-
-        def show(done: int, total: int, loss: float) -> None:
-            line.total = total
-            line.set_postfix_str(f"loss {loss:.4f}", refresh=False)
-            line.update(done - line.n)
-
-        yield show
+def _summary(losses: tuple[float, ...], steps: int) -> str:
+    """Say how far it came."""
+    done, of = len(losses), "" if len(losses) == steps else f" of {steps}"
+    left = "; the same command with --resume goes on" if of else ""
+    return f"{done}{of} steps, loss {losses[0]:.4f} to {losses[-1]:.4f}{left}"
 
 
 @click.command("adapt")
@@ -74,80 +70,55 @@ def _loss_bar() -> Iterator[Callable[[int, int, float], None]]:
     type=click.Path(path_type=Path),
     help="Also write a picture: samples above, the same of the adapted network below.",
 )
+@click.option(
+    "--resume", is_flag=True,
+    help="Go on with OUT where it was interrupted, with the same options; --steps may be more.",
+)  # fmt: skip
 @class_option
 @photo_options
 @device_option
 @overwrite_option
 def adapt(
-    network: Path,
+    network: Network,
     styles: tuple[str, ...],
     out: Path,
     preview: Path | None,
+    resume: bool,
     class_name: str | None,
     device: str,
     overwrite: bool,
-    steps: int,
-    keep_color: bool,
-    layers: str | None,
-    share: float,
-    batch: int,
-    lr: float,
-    seed: int,
-    **photos: Any,
+    **options: Any,
 ) -> None:
     """Tune a network to draw its samples in the manner of one image.
 
     The image's latent is found first; kept beside a photo. Ctrl-C stops the tuning and keeps what
-    is done by then. The snapshot can be drawn from, mixed, and blended with its parent.
+    is done by then; the same command with --resume goes on. The snapshot can be drawn from, mixed,
+    and blended with its parent.
     """
-    from stylegen import configs
-    from stylegen.checkpoints.snapshot import load_discriminator
-    from stylegen.editing.adapting import adapt as tune
-    from stylegen.editing.lineage import Parent, check_snapshot_name, save_child
-    from stylegen.editing.styles import before_and_after, style_digests, style_images
-    from stylegen.files import check_writable
-    from stylegen.images import check_image_name, save_image
+    from stylegen.checkpoints import read_info
+    from stylegen.editing.adapt_files import AdaptFiles, adapt_snapshot
+    from stylegen.editing.lineage import Parent
     from stylegen.latents import parse_layers
     from stylegen.training.interrupts import stop_requests
 
-    config = AdaptConfig(
-        steps=steps, keep_color=keep_color, layers=layers, share=share, batch=batch, lr=lr,
-        seed=seed,
-    )  # fmt: skip
-    check_snapshot_name(out)
-    refuse_existing([out, out.with_suffix(".json"), *([preview] if preview else [])], overwrite)
-    for path in (out, preview):
-        if path is not None:
-            check_writable(path)
-    if preview is not None:
-        check_image_name(preview)
+    photos = {name: options.pop(name) for name in PHOTO_NAMES}
+    config, files = AdaptConfig(**options), AdaptFiles(out=out, preview=preview)
     texts: Any = [list(styles)]
     source_stems(texts)
+    info = read_info(Path(network)).generator
+    if preview is not None:
+        check_picture(preview, info.img_channels)
+    if config.layers is not None:
+        parse_layers(config.layers, info.num_ws)  # before photos are projected
+    goes_on = files.check(resume, overwrite)
     generator = load_network(network, device, "fp32")
-    if layers is not None:
-        parse_layers(layers, generator.config.num_ws)  # before photos are projected
     (codes,) = open_latents(network, generator, texts, class_name=class_name, **photos)
-    images = style_images(generator, styles, class_name)
-    discriminator = load_discriminator(network, next(generator.parameters()).device)
-    with stop_requests() as stopped, _loss_bar() as progress:
-        adapted = tune(
-            generator, discriminator, codes, images, config, progress=progress, stopped=stopped
-        )
+    parent = Parent(network.snapshot, generator, network.delta)
+    with stop_requests() as stopped, bar("adapting", "step", "loss") as progress:
+        adapted = adapt_snapshot(
+            parent, styles, codes, config, files,
+            class_name=class_name, goes_on=goes_on, progress=progress, stopped=stopped,
+        )  # fmt: skip
     if not adapted.losses:
         raise click.Abort
-    said = {
-        "styles": style_digests(styles),
-        "settings": configs.to_dict(config),
-        "layers": list(adapted.layers),
-        "steps": len(adapted.losses),
-        "loss": adapted.losses[-1],
-    }
-    save_child(out, adapted.generator, [Parent(network, generator)], "stylegen adapt", said)
-    if preview is not None:
-        sheet = before_and_after(generator, adapted.generator, images, _PREVIEWED)
-        save_image(sheet, preview)
-    done = f"{len(adapted.losses)} of {steps} steps" if len(adapted.losses) < steps else ""
-    click.echo(
-        f"{out}: {done or f'{steps} steps'}, loss {adapted.losses[0]:.4f} to "
-        f"{adapted.losses[-1]:.4f}"
-    )
+    click.echo(f"{out}: {_summary(adapted.losses, config.steps)}")

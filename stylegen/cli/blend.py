@@ -26,6 +26,14 @@ def _layers(shares: dict[str, float]) -> str:
     type=click.Path(path_type=Path),
     help="Snapshot that gives the fine blocks, of the same lineage.",
 )
+@click.option(
+    "--base-delta", type=click.Path(path_type=Path), metavar="FILE",
+    help="What tuning changed in the base: photo.delta.safetensors of project --tune.",
+)  # fmt: skip
+@click.option(
+    "--fine-delta", type=click.Path(path_type=Path), metavar="FILE",
+    help="Likewise in the fine network.",
+)  # fmt: skip
 @click.option("--at", type=int, help="Resolution from which on blocks are the fine network's.")
 @click.option(
     "--width",
@@ -50,6 +58,8 @@ def _layers(shares: dict[str, float]) -> str:
 def blend(
     base: Path,
     fine: Path,
+    base_delta: Path | None,
+    fine_delta: Path | None,
     at: int | None,
     width: int,
     weights: str | None,
@@ -61,6 +71,7 @@ def blend(
     Both should descend from one network: snapshots of one run, or one of them trained on, or
     adapted, from the other. A block goes as a whole, with its toRGB layer. The mapping network is
     the base's: with --at 4, the fine network draws what the base's mapping gives.
+    With --base S --fine S --fine-delta FILE --at 4, what a photo was tuned to becomes a snapshot.
     """
     from stylegen.editing.blending import blend as blend_networks
     from stylegen.editing.blending import layer_weights, parse_weights, warn_of_strangers
@@ -70,7 +81,7 @@ def blend(
     config = BlendConfig(at=at, width=width, weights=shares)
     check_snapshot_name(out)
     refuse_existing([out, out.with_suffix(".json")], overwrite)
-    parents = [Parent.load(base), Parent.load(fine)]
+    parents = [Parent.load(base, delta=base_delta), Parent.load(fine, delta=fine_delta)]
     blended = blend_networks(parents[0].generator, parents[1].generator, config)
     warn_of_strangers(parents[0].lineage, parents[1].lineage)
     layers = layer_weights(config, blended.config.resolution)

@@ -5,13 +5,15 @@ from typing import Any
 
 import click
 
-from stylegen.cli.direction_files import load_directions, other_network_option
+from stylegen.cli.direction_files import check_directions, load_directions, other_network_option
 from stylegen.cli.latent_options import SOURCES, open_latents, photo_options, source_stems
 from stylegen.cli.options import (
+    Network,
     class_option,
     device_option,
     load_network,
     network_option,
+    new_folder,
     noise_option,
     overwrite_option,
     precision_option,
@@ -58,7 +60,7 @@ _FRAMES = 60
 @precision_option
 @overwrite_option
 def apply(
-    network: Path,
+    network: Network,
     files: tuple[Path, ...],
     sources: str,
     strength: str,
@@ -81,28 +83,28 @@ def apply(
     ends = parse_strengths(strength)
     amounts = strengths(*ends, steps if ends[0] != ends[1] else 1)
     is_video = frames is not None or out.suffix.lower() in _VIDEO_SUFFIXES
-    _check(files, is_video)
+    _check(files, is_video, ends)
     stems = source_stems([sources])[0]
     plan = output.Plan(out, stems, amounts, is_video, len(files) == 2)
-    plan.check(overwrite, fps)
+    plan.check(network, overwrite, fps)
     generator = load_network(network, device, precision)
     chosen = load_directions(files, generator, layers, other_network)
-    latents = open_latents(network, generator, [sources], **options)[0]
-    if is_video:
-        said = output.write_video(
-            plan, generator, latents, chosen[0], ends, frames or _FRAMES, fps, noise, overwrite
-        )
-    else:
-        said = output.write_images(plan, generator, latents, chosen, noise)
+    with new_folder(plan.folder):
+        latents = open_latents(network, generator, [sources], **options)[0]
+        if is_video:
+            said = output.write_video(
+                plan, generator, latents, chosen[0], ends, frames or _FRAMES, fps, noise, overwrite
+            )
+        else:
+            said = output.write_images(plan, generator, latents, chosen, noise)
     click.echo(said)
 
 
-def _check(files: tuple[Path, ...], is_video: bool) -> None:
-    from stylegen.editing.directions import Direction
-
+def _check(files: tuple[Path, ...], is_video: bool, ends: tuple[float, float]) -> None:
     if len(files) > 2:
         raise InputError(f"--direction was given {len(files)} times; wanted one or two")
     if is_video and len(files) == 2:
         raise InputError("a video follows one direction; --direction was given twice")
-    for path in files:
-        Direction.load(path)
+    if is_video and ends[0] == ends[1]:
+        raise InputError(f"a video needs a range of strengths such as -3..3, not {ends[0]:g} alone")
+    check_directions(files)

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stylegen.cli.direction_files import check_files, check_folder
 from stylegen.cli.latent_options import unique_names
-from stylegen.cli.options import bar, new_folder, refuse_existing
+from stylegen.cli.options import Network, bar, check_picture
 
 if TYPE_CHECKING:
     from stylegen.editing.directions import Direction
@@ -20,6 +21,9 @@ class Plan:
         amounts: the strengths.
         is_video: frames are asked for.
         is_plane: two directions are.
+
+    Attributes:
+        folder: what they will lie in.
     """
 
     def __init__(
@@ -28,6 +32,7 @@ class Plan:
         self.out, self.is_video, self.amounts = out, is_video, amounts
         single = bool(out.suffix) and not out.is_dir()
         self.picture = out if single else out / ("plane.png" if is_plane else "strip.png")
+        self.folder = out.parent if is_video else self.picture.parent
         self.images: list[tuple[Path, int, tuple[int, ...]]] = []
         if single or is_video:
             return
@@ -40,23 +45,23 @@ class Plan:
         for name, (n, place) in zip(unique_names(names), wanted, strict=True):
             self.images.append((out / f"{name}.png", n, place))
 
-    def check(self, overwrite: bool, fps: str) -> None:
+    def check(self, network: Network, overwrite: bool, fps: str) -> None:
         """Make sure, before the work, that everything can be written.
 
         Raises:
-            InputError: something exists, or has a name of no known format.
+            InputError: something exists, cannot be written, or has a name whose format does not
+                fit.
         """
-        from stylegen.images import check_image_name
+        from stylegen.checkpoints import read_info
         from stylegen.images.video import check_video
 
         if self.is_video:
             check_video(self.out, fps, overwrite)
+            check_folder(self.out if self.out.is_dir() else self.out.parent)
             return
         files = [path for path, _, _ in self.images]
-        refuse_existing(
-            [self.picture, *files, *(path.with_suffix(".npz") for path in files)], overwrite
-        )
-        check_image_name(self.picture)
+        check_files([self.picture, *files, *(p.with_suffix(".npz") for p in files)], overwrite)
+        check_picture(self.picture, read_info(Path(network)).generator.img_channels)
 
 
 def write_images(
@@ -71,14 +76,13 @@ def write_images(
         images = plane(generator, latents, chosen[0], chosen[1], amounts, noise=noise)
     else:
         images = strip(generator, latents, chosen[0], amounts, noise=noise)
-    with new_folder(plan.picture.parent):
-        save_image(make_grid(images.flatten(0, -4), len(amounts)), plan.picture)
-        for path, n, place in plan.images:
-            save_image(images[(n, *place)], path)
-            moved = latents[n]
-            for direction, i in zip(chosen, reversed(place), strict=True):
-                moved = move(generator, moved, direction, amounts[i])
-            moved.save(path.with_suffix(".npz"))
+    save_image(make_grid(images.flatten(0, -4), len(amounts)), plan.picture)
+    for path, n, place in plan.images:
+        save_image(images[(n, *place)], path)
+        moved = latents[n]
+        for direction, i in zip(chosen, reversed(place), strict=True):
+            moved = move(generator, moved, direction, amounts[i])
+        moved.save(path.with_suffix(".npz"))
     names = " across, ".join(direction.name for direction in chosen)
     return f"{plan.picture}: {len(latents)} sources, {len(amounts)} strengths of {names}"
 
@@ -98,7 +102,6 @@ def write_video(
     from stylegen.editing.directions import frames
     from stylegen.images.video import open_video
 
-    plan.out.parent.mkdir(parents=True, exist_ok=True)
     with open_video(plan.out, fps, overwrite) as video, bar("drawing", "frame") as progress:
         for frame in frames(generator, latents, direction, *ends, count, noise=noise):
             video.add(frame)

@@ -1,27 +1,31 @@
 """``stylegen directions``: find directions in w, apply them, and report what they change."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from stylegen.cli.direction_apply import apply
-from stylegen.cli.direction_files import read_layers
+from stylegen.cli.direction_files import check_files, read_layers
 from stylegen.cli.direction_labels import from_labels
 from stylegen.cli.direction_report import report
+from stylegen.cli.latent_options import (
+    SOURCES,
+    check_weights_use,
+    open_latents,
+    photo_options,
+    source_stems,
+)
 from stylegen.cli.options import (
+    Network,
     class_option,
     device_option,
     load_network,
     network_option,
     new_folder,
     overwrite_option,
-    refuse_existing,
 )
 from stylegen.errors import InputError
-
-if TYPE_CHECKING:
-    from stylegen.editing.directions import Direction
 
 layers_option = click.option(
     "--layers",
@@ -52,60 +56,62 @@ def directions() -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of these samples.")
 @class_option
 @click.option(
-    "--sheet", metavar="SEED", type=int,
-    help="Also draw OUT/sheet.png: a row for each direction, moving this seed from -3 to 3.",
+    "--sheet", metavar="SOURCES",
+    help="Also draw OUT/sheet.png: for each direction, a row for each of these, moving from -3 to "
+    f"3: {SOURCES}.",
 )  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
+@photo_options
 @device_option
 @overwrite_option
 def find(
-    network: Path,
+    network: Network,
     method: str,
     layers: str | None,
     count: int,
     samples: int,
     seed: int,
     class_name: str | None,
-    sheet: int | None,
+    sheet: str | None,
     out: Path,
     device: str,
     overwrite: bool,
+    **photos: Any,
 ) -> None:
     """Find directions without labels: OUT/METHOD-00.npz and so on, the strongest first."""
-    from stylegen.editing.directions import measure_spread, pca, sefa
+    from stylegen.editing.directions import measure_spread, pca, sefa, strengths
+    from stylegen.editing.directions import sheet as draw_sheet
     from stylegen.images import save_image
 
-    if count < 1:
-        raise InputError(f"--count is {count}; wanted at least 1")
-    files = [out / f"{method}-{i:02d}.npz" for i in range(count)]
-    refuse_existing([*files, *([] if sheet is None else [out / "sheet.png"])], overwrite)
+    files = _files(out, method, count, sheet)
+    check_files(files, overwrite)
+    shown = [] if sheet is None else [sheet]
+    check_weights_use(shown, photos["distance_weights"])
     generator = load_network(network, device, "fp32")
-    spread = measure_spread(generator, samples, seed, class_name)
-    finder = {"sefa": sefa, "pca": pca}[method]
-    found = finder(generator, read_layers(layers, generator), count, spread=spread)
     with new_folder(out):
-        for direction, path in zip(found, files, strict=True):
+        spread = measure_spread(generator, samples, seed, class_name)
+        finder = {"sefa": sefa, "pca": pca}[method]
+        found = finder(generator, read_layers(layers, generator), count, spread=spread)
+        latents = open_latents(network, generator, shown, class_name=class_name, **photos)
+        for direction, path in zip(found, files, strict=False):
             direction.save(path)
-        if sheet is not None:
-            save_image(_sheet(generator, found, sheet, class_name), out / "sheet.png")
+        for some in latents:
+            save_image(draw_sheet(generator, some, found, strengths(-3, 3, 7)), files[-1])
     for direction in found:
         share = 100 * (direction.explained_variance or 0)
         click.echo(f"{direction.name}: {share:.1f} %, 1 is {direction.unit:.3g} in w")
     click.echo(f"{out}: {count} directions" + ("" if sheet is None else ", sheet.png"))
 
 
-def _sheet(generator: Any, found: "list[Direction]", seed: int, class_name: str | None) -> Any:
-    import torch
-
-    from stylegen.editing.directions import strengths, strip
-    from stylegen.editing.latents import Latents
-    from stylegen.editing.sampling import seeds_to_ws
-    from stylegen.images import make_grid
-
-    ws = seeds_to_ws(generator, [seed], class_name=class_name).cpu()
-    latents, amounts = Latents(w=ws, sources=(str(seed),)), strengths(-3, 3, 7)
-    rows = [strip(generator, latents, direction, amounts)[0] for direction in found]
-    return make_grid(torch.cat(rows), len(amounts))
+def _files(out: Path, method: str, count: int, sheet: str | None) -> list[Path]:
+    """Return the files that will be written, that of the sheet last."""
+    if count < 1:
+        raise InputError(f"--count is {count}; wanted at least 1")
+    files = [out / f"{method}-{i:02d}.npz" for i in range(count)]
+    if sheet is None:
+        return files
+    source_stems([sheet])
+    return [*files, out / "sheet.png"]
 
 
 for command in (from_labels, apply, report):

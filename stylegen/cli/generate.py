@@ -8,6 +8,7 @@ import click
 
 from stylegen.cli.latent_options import open_latents, photo_options, source_stems, unique_names
 from stylegen.cli.options import (
+    Network,
     bar,
     class_option,
     compile_network,
@@ -91,7 +92,7 @@ def _paths(out: Path, seeds: list[int], texts: list[str]) -> list[Path]:
 @compile_option
 @overwrite_option
 def generate(
-    network: Path,
+    network: Network,
     seeds: str | None,
     latents: str | None,
     out: Path,
@@ -111,10 +112,12 @@ def generate(
 
     A seed gives the same latent as in the official StyleGAN2 tools, and a latent file is read as
     they write it. A photo is projected first, and its latent kept beside it.
+    With --delta, what project --tune made of a photo: generate --latents OUT/photo.npz --delta
+    OUT/photo.delta.safetensors draws OUT/photo.tuned.png.
     """
     import torch
 
-    from stylegen.editing.latents import network_digest
+    from stylegen.editing.latents import latents_digest
     from stylegen.images import make_grid, save_image
     from stylegen.latents import parse_seeds
 
@@ -134,7 +137,7 @@ def generate(
         saved = open_latents(network, generator, texts, **mapping, **photos) if texts else []
         if compiled:
             compile_network(generator)
-        digest = network_digest(generator) if save_latents else ""
+        digest = latents_digest(generator) if save_latents else ""
         groups = _in_groups(generator, numbers, saved, digest, **mapping)
         with bar("drawing", "img") as progress:
             for images in _write(generator, groups, noise, paths, beside):

@@ -5,8 +5,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from stylegen.cli.latent_options import SOURCES, open_latents, photo_options, source_stems
+from stylegen.cli.latent_options import (
+    PHOTO_NAMES,
+    SOURCES,
+    check_weights_use,
+    open_latents,
+    photo_options,
+    source_stems,
+)
 from stylegen.cli.options import (
+    Network,
     bar,
     class_option,
     device_option,
@@ -23,22 +31,20 @@ from stylegen.editing.walk_config import StillNoise, WalkConfig, WalkPath, WalkS
 if TYPE_CHECKING:
     from stylegen.editing.interpolation import Walk
 
-_PHOTO_NAMES = ("project_space", "project_steps", "distance", "distance_weights")
 
-
-def _distance(network: Path, generator: Any, photos: dict[str, Any]) -> Any:
+def _distance(network: Network, generator: Any, photos: dict[str, Any]) -> Any:
     """Open the distance that photos are projected with, to measure speed."""
     from stylegen.checkpoints.snapshot import load_discriminator
     from stylegen.editing.projection import open_distance
 
     device, name = next(generator.parameters()).device, photos["distance"]
-    own = load_discriminator(network, device) if name == "discriminator" else None
+    own = load_discriminator(network.snapshot, device) if name == "discriminator" else None
     weights = photos["distance_weights"]
     return open_distance(name, discriminator=own, weights=weights, device=device)
 
 
 def _walks(
-    network: Path,
+    network: Network,
     generator: Any,
     through: str,
     config: WalkConfig,
@@ -56,8 +62,9 @@ def _walks(
     points: Any = through
     if config.space == "w":
         (points,) = open_latents(
-            network, generator, [through], psi=psi, class_name=class_name, **photos
-        )
+            network, generator, [through], psi=psi, class_name=class_name,
+            measured=config.constant_speed, **photos,
+        )  # fmt: skip
         psi = 1.0  # is in them
     with bar("measuring", "img") as progress:
         return walk_through(
@@ -128,7 +135,7 @@ def _keys(walks: "list[Walk]") -> str:
 @precision_option
 @overwrite_option
 def interpolate(
-    network: Path,
+    network: Network,
     through: str,
     fps: str,
     out: Path,
@@ -150,13 +157,14 @@ def interpolate(
     from stylegen.editing.interpolation import only_seeds, walk_frames
     from stylegen.images.video import check_video, open_video
 
-    photos = {name: options.pop(name) for name in _PHOTO_NAMES}
+    photos = {name: options.pop(name) for name in PHOTO_NAMES}
     columns, rows = (1, 1) if grid is None else parse_grid(grid, 1)
     sweep = None if truncation_sweep is None else parse_sweep(truncation_sweep)
     config = WalkConfig(walks=columns * rows, sweep=sweep, **options)
     config.points_of_each(len(source_stems([through])[0]))
     if config.space == "z":
         only_seeds(through)
+    check_weights_use([through], photos["distance_weights"], config.constant_speed)
     check_video(out, fps, overwrite)
     generator = load_network(network, device, precision)
     with new_folder(out.parent):

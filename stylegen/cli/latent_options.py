@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from stylegen.cli.options import bar
+from stylegen.cli.options import Network, bar
 from stylegen.editing.projection.config import DISTANCES, ProjectionConfig, Space
+from stylegen.errors import InputError
 
 if TYPE_CHECKING:
     from stylegen.editing.latents import Latents
@@ -36,6 +37,8 @@ _PHOTO_OPTIONS = (
         help="Photos: weights file of the distance, if it needs one.",
     ),
 )  # fmt: skip
+
+PHOTO_NAMES = ("project_space", "project_steps", "distance", "distance_weights")
 
 
 def photo_options(command: _Command) -> _Command:
@@ -85,8 +88,41 @@ def unique_names(stems: list[str]) -> list[str]:
     return list(names)
 
 
+def check_weights_use(
+    texts: "Sequence[Source | Sequence[Source]]", weights: Path | None, measured: bool = False
+) -> None:
+    """Refuse weights of a distance that nothing is compared by.
+
+    Args:
+        texts: lists of sources.
+        weights: what --distance-weights names.
+        measured: the distance is used for something else than photos, too.
+
+    Raises:
+        InputError: there are weights, but neither photos nor another use.
+    """
+    from stylegen.editing.sources import flatten, is_photo
+
+    photos = any(is_photo(source) for text in texts for source in flatten(text))
+    if weights is not None and not (photos or measured):
+        raise InputError(
+            f"--distance-weights {weights} is for photos, but there is none among the sources"
+        )
+
+
+def _before_tuning(network: "Path | Network", generator: Any) -> Any:
+    """Return what photos are projected with: of a tuned network, the one before."""
+    from stylegen.checkpoints import load
+
+    if not (isinstance(network, Network) and network.delta):
+        return generator
+    before = load(network.snapshot, next(generator.parameters()).device)
+    before.set_precision(*generator.synthesis.precision)
+    return before
+
+
 def open_latents(
-    network: Path,
+    network: "Path | Network",
     generator: Any,
     texts: "Sequence[Source | Sequence[Source]]",
     *,
@@ -97,12 +133,16 @@ def open_latents(
     psi: float = 1.0,
     cutoff: int | None = None,
     class_name: str | None = None,
+    measured: bool = False,
 ) -> "list[Latents]":
     """Turn lists of sources into latents; photos are projected, and kept beside the photos.
 
+    With a tuned network, photos are projected with the one before: tuning was fitted around the
+    latents that this one finds.
+
     Args:
-        network: the snapshot, whose discriminator compares photos if it is asked to.
-        generator: from it.
+        network: the snapshot, whose discriminator compares photos if it is asked to; and its delta.
+        generator: from :func:`~stylegen.cli.options.load_network`.
         texts: lists of sources, as users write them or read already.
         project_space: as all up to distance_weights, see :func:`photo_options`.
         project_steps: likewise.
@@ -111,6 +151,7 @@ def open_latents(
         psi: truncation of all of them.
         cutoff: number of layers that it acts on; None: all.
         class_name: class of seeds and photos.
+        measured: the distance is used for something else, too.
 
     Returns:
         The latents of each list.
@@ -122,6 +163,7 @@ def open_latents(
     from stylegen.editing.photos import photo_projector
     from stylegen.editing.sources import resolve_groups
 
+    check_weights_use(texts, distance_weights, measured)
     config = ProjectionConfig(space=project_space, steps=project_steps, noise_maps="stored")
     device = next(generator.parameters()).device
 
@@ -129,7 +171,8 @@ def open_latents(
         own = distance == "discriminator"
         with bar("projecting", "step") as progress:
             photos = photo_projector(
-                generator, load_discriminator(network, device) if own else None, config=config,
+                _before_tuning(network, generator),
+                load_discriminator(Path(network), device) if own else None, config=config,
                 distance=distance, weights=distance_weights, class_name=class_name,
                 progress=progress,
             )  # fmt: skip

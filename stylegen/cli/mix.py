@@ -5,14 +5,11 @@ from typing import Any
 
 import click
 
-from stylegen.cli.latent_options import (
-    SOURCES,
-    open_latents,
-    photo_options,
-    source_stems,
-    unique_names,
-)
+from stylegen.cli.grid_files import grid_files
+from stylegen.cli.latent_options import SOURCES, open_latents, photo_options, source_stems
 from stylegen.cli.options import (
+    Network,
+    check_picture,
     class_option,
     device_option,
     load_network,
@@ -24,17 +21,6 @@ from stylegen.cli.options import (
     psi_option,
     refuse_existing,
 )
-
-
-def _files(out: Path, rows: list[str], cols: list[str]) -> tuple[Path, dict[Path, tuple[int, int]]]:
-    """Return the grid's file, and the images' files with their row and column."""
-    if out.suffix and not out.is_dir():
-        return out, {}
-    places = [(i, j) for i in range(len(rows)) for j in range(len(cols))]
-    names = unique_names([f"{rows[i]}-{cols[j]}" for i, j in places])
-    return out / "grid.png", {
-        out / f"{n}.png": place for n, place in zip(names, places, strict=True)
-    }
 
 
 def _chosen(layers: tuple[int, ...], weights: tuple[float, ...]) -> str:
@@ -77,7 +63,7 @@ def _chosen(layers: tuple[int, ...], weights: tuple[float, ...]) -> str:
 @precision_option
 @overwrite_option
 def mix(
-    network: Path,
+    network: Network,
     rows: str,
     cols: str,
     styles: str | None,
@@ -97,15 +83,16 @@ def mix(
     The sources stand at the left and top edges of the grid. Photos are projected first, and their
     latents kept beside them.
     """
+    from stylegen.checkpoints import read_info
     from stylegen.editing.mixing import layer_weights
     from stylegen.editing.mixing import mix as mix_styles
-    from stylegen.images import check_image_name, save_image
+    from stylegen.images import save_image
     from stylegen.latents import parse_weights
 
     stems = source_stems([rows, cols])
-    grid, pairs = _files(out, *stems)
+    grid, pairs = grid_files(out, *stems)
     refuse_existing([grid, *pairs, *(path.with_suffix(".npz") for path in pairs)], overwrite)
-    check_image_name(grid)
+    check_picture(grid, read_info(Path(network)).generator.img_channels)
     given = None if weights is None else parse_weights(weights)
     generator = load_network(network, device, precision)
     chosen = layer_weights(generator.config.num_ws, styles, strength, given).tolist()

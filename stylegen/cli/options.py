@@ -1,8 +1,10 @@
 """Options and readings that several commands share."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,14 @@ from stylegen.precision import PRECISIONS
 
 Progress = Callable[..., None]
 
-network_option = click.option(
+snapshot_option = click.option(
     "--network", required=True, type=click.Path(path_type=Path), help="A snapshot (.safetensors)."
+)
+_delta_option = click.option(
+    "--delta",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take the network as tuning left it: photo.delta.safetensors of project --tune.",
 )
 psi_option = click.option(
     "--psi",
@@ -51,17 +59,49 @@ compile_option = click.option(
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 
 
-def load_network(path: Path, device: str, precision: str, compiled: bool = False) -> Any:
-    """Load a snapshot's generator onto a device named as users name it.
+@dataclass(frozen=True)
+class Network:
+    """The network that a command draws with; as a path or a text, its snapshot.
+
+    Attributes:
+        snapshot: its file.
+        delta: what tuning changed in it, if anything.
+    """
+
+    snapshot: Path
+    delta: Path | None = None
+
+    def __fspath__(self) -> str:
+        return str(self.snapshot)
+
+    __str__ = __fspath__
+
+
+def network_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --network and --delta, which the command gets as one :class:`Network`."""
+
+    @snapshot_option
+    @_delta_option
+    @functools.wraps(command)
+    def joined(*args: Any, network: Path, delta: Path | None, **options: Any) -> Any:
+        return command(*args, network=Network(network, delta), **options)
+
+    return joined
+
+
+def load_network(
+    network: "Path | Network", device: str, precision: str, compiled: bool = False
+) -> Any:
+    """Load a generator onto a device named as users name it.
 
     Args:
-        path: the snapshot.
+        network: its snapshot, or snapshot and delta.
         device: auto, cpu, cuda or cuda:N.
         precision: auto, fp32, bf16 or fp16.
         compiled: let torch.compile have the synthesis network; with CUDA graphs on a GPU.
 
     Raises:
-        InputError: the file, the device or the precision cannot be used.
+        InputError: a file, the device or the precision cannot be used.
     """
     from stylegen.checkpoints import load
     from stylegen.devices import choose_device, choose_precision, precision_name
@@ -71,11 +111,15 @@ def load_network(path: Path, device: str, precision: str, compiled: bool = False
     if place.type == "cpu":
         keep_freed_memory()
     dtype = choose_precision(precision, place)
-    generator = load(path, place)
+    generator = load(Path(network), place)
+    if isinstance(network, Network) and network.delta is not None:
+        from stylegen.editing.projection import apply_delta
+
+        generator = apply_delta(generator, network.delta)
     if precision_name(dtype) == "fp16" and generator.config.conv_clamp is None:
         raise InputError(
-            f"precision is 'fp16', whose numbers end at 65504, but the network in {path} has no "
-            "conv_clamp; take bf16 or fp32"
+            "precision is 'fp16', whose numbers end at 65504, but the network in "
+            f"{Path(network)} has no conv_clamp; take bf16 or fp32"
         )
     generator.set_precision(dtype)
     if compiled:
@@ -115,6 +159,22 @@ def refuse_existing(paths: list[Path], overwrite: bool) -> None:
             raise InputError(f"{path} exists already; --overwrite replaces it")
 
 
+def check_picture(path: Path, channels: int) -> None:
+    """Make sure, before the work, that an image file can hold what a network draws.
+
+    Raises:
+        InputError: the name is no image's, or its format has no transparency, which is drawn.
+    """
+    from stylegen.images import check_image_name
+
+    suffix = check_image_name(path)
+    if channels in (2, 4) and suffix in (".jpg", ".jpeg", ".bmp"):
+        raise InputError(
+            f"{path}: this network draws transparency, which {suffix} cannot hold; wanted .png or "
+            ".webp"
+        )
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[None]:
     """Make a folder for output, before the work; take it away again if the work fails at once.
@@ -137,19 +197,37 @@ def new_folder(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def bar(description: str, unit: str) -> Iterator[Progress]:
-    """A progress bar on stderr; silent when stderr is no terminal.
+def bars(unit: str, figure: str = "distance") -> Iterator[Callable[[str], Progress]]:
+    """Progress bars on stderr, one for each stage that is named; silent without a terminal.
 
-    It is a callable of what is done, the total, and if there is one, the distance to a goal.
+    Args:
+        unit: what is counted.
+        figure: what the number beside it is called, if there is one.
+
+    Yields:
+        A function of a stage's name; it returns a callable of what is done, the total, and if
+        there is one, the figure.
     """
     from tqdm import tqdm
 
-    with tqdm(desc=description, unit=unit, disable=None, leave=False) as line:
+    with ExitStack() as stack:
 
-        def show(done: int, total: int, distance: float | None = None) -> None:
-            line.total = total
-            if distance is not None:
-                line.set_postfix_str(f"distance {distance:.4g}", refresh=False)
-            line.update(done - line.n)
+        def stage(name: str) -> Progress:
+            line = stack.enter_context(tqdm(desc=name, unit=unit, disable=None, leave=False))
 
-        yield show
+            def show(done: int, total: int, value: float | None = None) -> None:
+                line.total = total
+                if value is not None:
+                    line.set_postfix_str(f"{figure} {value:.4g}", refresh=False)
+                line.update(done - line.n)
+
+            return show
+
+        yield stage
+
+
+@contextmanager
+def bar(description: str, unit: str, figure: str = "distance") -> Iterator[Progress]:
+    """A progress bar on stderr: one stage of :func:`bars`, to which the arguments go."""
+    with bars(unit, figure) as stage:
+        yield stage(description)

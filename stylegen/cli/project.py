@@ -1,20 +1,19 @@
 """``stylegen project``: the latents of photos."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from stylegen.cli.options import (
+    bars,
     class_option,
     device_option,
     load_network,
-    network_option,
     new_folder,
     overwrite_option,
     precision_option,
+    snapshot_option,
 )
 from stylegen.editing.projection.config import (
     DISTANCES,
@@ -22,61 +21,24 @@ from stylegen.editing.projection.config import (
     ProjectionConfig,
     TuningConfig,
 )
-from stylegen.errors import InputError
-
-if TYPE_CHECKING:
-    from stylegen.editing.projection.distances import Distance
 
 _VIDEOS = ("mp4", "gif", "webp")
 _FRAMES = 240
 
 
-@contextmanager
-def _loss_bars() -> Iterator[Callable[[str], Callable[[int, int, float], None]]]:
-    """Progress bars on stderr with the loss, one for each stage; silent without a terminal."""
-    from contextlib import ExitStack
-
-    from tqdm import tqdm
-
-    with ExitStack() as stack:
-
-        def stage(name: str) -> Callable[[int, int, float], None]:
-            line = stack.enter_context(tqdm(desc=name, unit="step", disable=None, leave=False))
-
-            def show(done: int, total: int, loss: float) -> None:
-                line.total = total
-                line.set_postfix_str(f"loss {loss:.4f}", refresh=False)
-                line.update(done - line.n)
-
-            return show
-
-        yield stage
-
-
-def _open_distances(
-    names: tuple[str, ...], network: Path, weights: Path | None, device: str
-) -> "list[Distance]":
-    from stylegen.checkpoints.snapshot import load_discriminator
-    from stylegen.devices import choose_device
-    from stylegen.editing.projection import open_distance
-
-    if weights is not None and "squeezenet" not in names:
-        raise InputError("--distance-weights is for squeezenet, which is not among the distances")
-    place = choose_device(device)
-    return [
-        open_distance(
-            name,
-            discriminator=load_discriminator(network, place) if name == "discriminator" else None,
-            weights=weights if name == "squeezenet" else None,
-            device=place,
-        )
-        for name in names
-    ]
+def _how_to_use(network: Path, out: Path, photo: Path, tuned: bool) -> str:
+    """Say how another command takes what was written of the first photo."""
+    stem = out / photo.stem
+    delta = f" --delta {stem}.delta.safetensors" if tuned else ""
+    return (
+        f"{stem}.npz stands wherever a seed can:\n"
+        f"stylegen generate --network {network} --latents {stem}.npz{delta} --out FOLDER"
+    )
 
 
 @click.command("project")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path))
-@network_option
+@snapshot_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for all files.")
 @click.option(
     "--space",
@@ -111,7 +73,8 @@ def _open_distances(
     "--noise-weight",
     default=ProjectionConfig.noise_weight,
     show_default=True,
-    help="Keeps fitted noise noise: less lets it hold more of the image.",
+    help="Keeps fitted noise noise: less lets it hold more of the image. At 32 px the default "
+    "lets it hold nothing.",
 )
 @click.option("--seed", default=ProjectionConfig.seed, show_default=True, help="Of the search.")
 @click.option(
@@ -126,13 +89,13 @@ def _open_distances(
     "--distance-weights",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Weights file of squeezenet.",
+    help="Weights file of squeezenet, which is then reported too.",
 )
 @click.option(
     "--also",
     type=click.Choice(DISTANCES),
     multiple=True,
-    help="A further distance to report; may be given again.",
+    help="A further distance to report; may be given again. The discriminator's always is.",
 )
 @class_option
 @click.option(
@@ -154,14 +117,6 @@ def project(
     photos: tuple[Path, ...],
     network: Path,
     out: Path,
-    space: str,
-    steps: int,
-    lr: float,
-    start: str,
-    candidates: int,
-    noise_maps: str,
-    noise_weight: float,
-    seed: int,
     distance: str,
     distance_weights: Path | None,
     also: tuple[str, ...],
@@ -175,46 +130,36 @@ def project(
     device: str,
     precision: str,
     overwrite: bool,
+    **search: Any,
 ) -> None:
     """Find the latents that draw PHOTOS, for all tools that take latents.
 
     Writes OUT/photo.npz and photo.png for each photo, a contact sheet (target, projection,
-    difference) and a report. A run that was stopped goes on when it is started again.
+    difference) and a report. Latents are kept beside the photos too, and found there again by all
+    commands. A run that was stopped goes on when it is started again.
     """
-    from stylegen.checkpoints import read_info
-    from stylegen.editing.projection import read_photo
-    from stylegen.editing.projection.folder import Wanted, prepare, project_photos
-    from stylegen.editing.projection.photos import parse_crop
+    from stylegen.editing.projection.folder import project_photos, read_all
+    from stylegen.editing.projection.opening import open_distances
+    from stylegen.editing.projection.outputs import Wanted, prepare
     from stylegen.editing.projection.report import as_table
 
-    config = ProjectionConfig(
-        space=space,  # type: ignore[arg-type]
-        steps=steps,
-        lr=lr,
-        start=start,  # type: ignore[arg-type]
-        candidates=candidates,
-        noise_maps=noise_maps,  # type: ignore[arg-type]
-        noise_weight=noise_weight,
-        seed=seed,
-        traced=min(steps, _FRAMES) if video else 0,
-    )
+    config = ProjectionConfig(traced=min(search["steps"], _FRAMES) if video else 0, **search)
     wanted = Wanted(
         paste=paste,
-        tuning=TuningConfig(steps=tune_steps, seed=seed) if tune else None,
+        tuning=TuningConfig(steps=tune_steps, seed=config.seed) if tune else None,
         video=f".{video_format}" if video else None,
     )
-    box = None if crop is None else parse_crop(crop)
     goes_on = prepare(out, photos, wanted, overwrite)
-    shape = read_info(network).generator
-    pictures = [read_photo(path, shape, box) for path in photos]
-    first, *others = _open_distances((distance, *also), network, distance_weights, device)
+    pictures = read_all(photos, network, crop)
     generator = load_network(network, device, precision)
+    distances = open_distances(network, generator, distance, also, distance_weights)
     if goes_on:
         click.echo(f"going on with the unfinished run in {out}")
-    with new_folder(out), _loss_bars() as progress:
+    with new_folder(out), bars("step", "loss") as progress:
         report = project_photos(
-            generator, pictures, first, out, config, wanted,
-            class_name=class_name, others=others, progress=progress,
+            generator, pictures, distances[0], out, config, wanted,
+            class_name=class_name, others=distances[1:], progress=progress,
         )  # fmt: skip
     click.echo(as_table(report), nl=False)
     click.echo(f"{out}: {len(photos)} photos")
+    click.echo(_how_to_use(network, out, photos[0], tune))

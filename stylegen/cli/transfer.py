@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stylegen.cli.latent_options import (
-    SOURCES,
-    open_latents,
-    photo_options,
-    source_stems,
-    unique_names,
-)
+from stylegen.cli.grid_files import grid_files
+from stylegen.cli.latent_options import SOURCES, open_latents, photo_options, source_stems
 from stylegen.cli.options import (
+    Network,
+    check_picture,
     class_option,
     device_option,
     load_network,
@@ -27,6 +24,9 @@ from stylegen.cli.options import (
 )
 from stylegen.editing.restyle_config import MATCHED, TransferConfig
 from stylegen.errors import InputError
+
+if TYPE_CHECKING:
+    from stylegen.editing.transferring import Transfer
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -66,6 +66,20 @@ def _role(name: str, help: str) -> Callable[[_Command], _Command]:
     return add
 
 
+def _write(
+    made: "Transfer", grid: Path, cells: dict[Path, tuple[int, int]], latents: list[Path]
+) -> None:
+    """Write the grid, of which a single picture is that alone; in a folder, everything."""
+    from stylegen.images import save_image
+
+    alone = not cells and made.images.shape[:2] == (1, 1)
+    save_image(made.images[0, 0] if alone else made.grid(), grid)
+    for path in latents:
+        made.latents.save(path)
+    for path, (i, j) in cells.items():
+        save_image(made.images[i, j], path)
+
+
 @click.command("transfer")
 @network_option
 @_role("content", f"What keeps its coarse layers: {SOURCES}. May be repeated.")
@@ -103,7 +117,7 @@ def _role(name: str, help: str) -> Callable[[_Command], _Command]:
 @precision_option
 @overwrite_option
 def transfer(
-    network: Path,
+    network: Network,
     contents: tuple[str, ...],
     content_dir: Path | None,
     styles: tuple[str, ...],
@@ -126,8 +140,8 @@ def transfer(
     The content keeps its coarse layers (what is drawn), the style gives its fine ones (how).
     Photos are projected into the network's latents first, and kept beside the photos.
     """
+    from stylegen.checkpoints import read_info
     from stylegen.editing.transferring import transfer as transfer_styles
-    from stylegen.images import check_image_name, save_image
     from stylegen.latents import parse_layers
 
     config = TransferConfig(
@@ -139,25 +153,19 @@ def transfer(
     ]  # fmt: skip
     rows, columns = source_stems(texts)
     columns = ["styles"] if config.style_weights else columns
-    single = bool(out.suffix) and not out.is_dir()
-    grid = out if single else out / "grid.png"
-    names = unique_names([f"{row}-{column}" for row in rows for column in columns])
-    cells = [out / f"{name}.png" for name in names]
-    files = [] if single else [*cells, out / "latents.npz"]
-    refuse_existing([grid, *files], overwrite)
-    check_image_name(grid)
-    generator = load_network(network, device, precision)
+    grid, cells = grid_files(out, rows, columns)
+    latents = [out / "latents.npz"] if cells else []
+    refuse_existing([grid, *cells, *latents], overwrite)
+    info = read_info(Path(network)).generator
+    check_picture(grid, info.img_channels)
     if layers is not None:
-        parse_layers(layers, generator.config.num_ws)  # before photos are projected
+        parse_layers(layers, info.num_ws)  # before photos are projected
+    generator = load_network(network, device, precision)
     content, style = open_latents(
         network, generator, texts, psi=psi, class_name=class_name, **photos
     )
     with new_folder(grid.parent):
         made = transfer_styles(generator, content, style, config, noise=noise)
-        save_image(made.images[0, 0] if single and len(cells) == 1 else made.grid(), grid)
-        if not single:
-            made.latents.save(files[-1])
-            for image, path in zip(made.images.flatten(0, 1), cells, strict=True):
-                save_image(image, path)
+        _write(made, grid, cells, latents)
     taken = ",".join(str(i) for i in made.layers)
     click.echo(f"{grid}: {len(rows)} x {len(columns)} pictures, layers {taken} of the styles")

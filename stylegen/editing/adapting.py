@@ -21,7 +21,8 @@ w, D width of w.
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,6 +41,8 @@ from stylegen.networks import Discriminator, Generator, Noise, freeze
 from stylegen.networks.layers import thaw
 
 Progress = Callable[[int, int, float], None]
+State = dict[str, Tensor]  # of an adaptation that is not finished
+_KEEP_EVERY_SEC = 60.0
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
@@ -51,11 +54,13 @@ class Adapted:
         generator: ready to draw.
         losses: of each step that was taken.
         layers: of the style's code that were replaced by random ones.
+        state: what further steps begin with, as ``begun`` of :func:`adapt`.
     """
 
     generator: Generator
     losses: tuple[float, ...]
     layers: tuple[int, ...]
+    state: State
 
 
 def grey(images: Tensor) -> Tensor:
@@ -146,6 +151,57 @@ class _Tuning:
         self._adam.step()
         return loss.item()
 
+    def state(self) -> State:
+        """Return the network's tensors and the optimiser's."""
+        synthesis = self.generator.synthesis
+        state = {f"network.{name}": value for name, value in synthesis.state_dict().items()}
+        for name, p in synthesis.named_parameters():
+            state |= {f"adam.{name}.{key}": value for key, value in self._adam.state[p].items()}
+        return state
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to a state."""
+        for name, value in self.generator.synthesis.state_dict().items():
+            value.copy_(state[f"network.{name}"])
+        for name, p in self.generator.synthesis.named_parameters():
+            if f"adam.{name}.step" in state:
+                moments = {
+                    key: torch.zeros_like(p).copy_(state[f"adam.{name}.{key}"])
+                    for key in ("exp_avg", "exp_avg_sq")
+                }
+                self._adam.state[p] = {"step": state[f"adam.{name}.step"].clone(), **moments}
+
+
+class _Run:
+    """An adaptation in progress: the tuning, its random draws, its losses."""
+
+    def __init__(self, tuning: _Tuning, mixtures: Mixtures) -> None:
+        self.tuning, self.mixtures = tuning, mixtures
+        self.losses: list[float] = []
+
+    def state(self) -> State:
+        """Return all that the next step depends on."""
+        losses = torch.tensor(self.losses, dtype=torch.float64)
+        return {**self.tuning.state(), "random": self.mixtures.random_state, "losses": losses}
+
+    def load(self, state: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from a state; refuse one that has no step left to do."""
+        self.losses = state["losses"].tolist()
+        if len(self.losses) >= steps:
+            raise InputError(f"steps is {steps}, but {len(self.losses)} are done; wanted more")
+        self.mixtures.random_state = state["random"]
+        self.tuning.load(state)
+
+    def step(self) -> float:
+        """Take a step and return its loss."""
+        done = len(self.losses)
+        loss = self.tuning.step(*self.mixtures.draw(done), partial(self.mixtures.noise, done))
+        if not math.isfinite(loss):
+            raise InputError(f"the loss is {loss} at step {done + 1}; a smaller lr helps")
+        self.losses.append(loss)
+        return loss
+
 
 @full_float32()
 def adapt(
@@ -155,12 +211,14 @@ def adapt(
     images: Tensor,
     config: AdaptConfig | None = None,
     *,
+    begun: Mapping[str, Tensor] | None = None,
+    keep: Callable[[State], None] | None = None,
     progress: Progress | None = None,
     stopped: Callable[[], bool] | None = None,
 ) -> Adapted:
     """Tune a copy of a generator to draw in the manner of style images.
 
-    On a CPU, the same arguments give the same network bit for bit.
+    On a CPU, the same arguments give the same network bit for bit, at once or in parts.
 
     Args:
         generator: from :func:`stylegen.load`; left as it is.
@@ -168,6 +226,8 @@ def adapt(
         codes: N latents that draw the style images, as projection gives them.
         images: (N, C, H, W) uint8, the style images, see :func:`style_images`.
         config: steps, layers and rates; None: the defaults.
+        begun: state of an adaptation with the same arguments, which goes on; its steps count.
+        keep: is handed the state once a minute.
         progress: is told (steps done, steps, loss) after each step.
         stopped: asked before each step; once it says True, what has been tuned by then comes back.
 
@@ -176,7 +236,7 @@ def adapt(
 
     Raises:
         InputError: codes, images or the discriminator do not fit the generator, the network draws
-            no colours to be kept, or the loss is no longer finite.
+            no colours to be kept, the loss is no longer finite, or all steps were done before.
     """
     config = config or AdaptConfig()
     _check(generator, discriminator, codes, images, config)
@@ -184,13 +244,17 @@ def adapt(
     layers = parse_layers(config.layers, num_ws) if config.layers else replaced_layers(num_ws)
     device = next(generator.parameters()).device
     mixtures = Mixtures(generator, codes.w.to(device), layers, config)
-    tuning = _Tuning(generator, discriminator, images.to(device), config)
-    losses: list[float] = []
-    while len(losses) < config.steps and not (stopped and stopped()):
-        done = len(losses)
-        losses.append(tuning.step(*mixtures.draw(done), partial(mixtures.noise, done)))
-        if not math.isfinite(losses[-1]):
-            raise InputError(f"the loss is {losses[-1]} at step {len(losses)}; a smaller lr helps")
+    run = _Run(_Tuning(generator, discriminator, images.to(device), config), mixtures)
+    if begun is not None:
+        run.load(begun, config.steps)
+    kept = time.monotonic()
+    while len(run.losses) < config.steps and not (stopped and stopped()):
+        loss = run.step()
         if progress is not None:
-            progress(len(losses), config.steps, losses[-1])
-    return Adapted(generator=freeze(tuning.generator), losses=tuple(losses), layers=tuple(layers))
+            progress(len(run.losses), config.steps, loss)
+        if keep is not None and time.monotonic() - kept > _KEEP_EVERY_SEC:
+            keep(run.state())
+            kept = time.monotonic()
+    state, adapted = run.state(), freeze(run.tuning.generator)
+    losses = tuple(run.losses)
+    return Adapted(generator=adapted, losses=losses, layers=tuple(layers), state=state)

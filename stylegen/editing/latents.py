@@ -28,6 +28,7 @@ from stylegen.networks import Generator
 
 SUFFIX = ".npz"
 SHOWN_DIGITS = 12  # of a digest, that people see
+_LATENTS_OF = "latents_of"  # attribute of a generator that draws another one's latents
 _BROKEN = (  # what numpy raises on damaged, foreign or encrypted files
     ValueError, TypeError, AttributeError, EOFError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
@@ -42,6 +43,20 @@ def network_digest(generator: Generator) -> str:
     """
     state = generator.state_dict()
     return checksum(state, state.__getitem__, json.dumps(configs.to_dict(generator.config)))
+
+
+def take_latents_of(generator: Generator, digest: str) -> None:
+    """Note that a generator draws the latents of another network, having its mapping network."""
+    setattr(generator, _LATENTS_OF, digest)
+
+
+def latents_digest(generator: Generator) -> str:
+    """Return the digest of the network that a generator's latents belong to.
+
+    It is the generator's own; of one that was tuned, that of the network before, whose mapping
+    network it has: both draw the same latents, each in its way.
+    """
+    return str(getattr(generator, _LATENTS_OF, "")) or network_digest(generator)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

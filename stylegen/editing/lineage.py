@@ -18,7 +18,8 @@ import torch
 from stylegen.checkpoints import SUFFIX, SnapshotInfo, load, read_info, save_snapshot
 from stylegen.checkpoints.checksums import checksum
 from stylegen.checkpoints.snapshot import load_discriminator
-from stylegen.editing.latents import network_digest
+from stylegen.editing.latents import latents_digest, network_digest
+from stylegen.editing.projection.delta import apply_delta
 from stylegen.errors import InputError
 from stylegen.networks import Generator
 from stylegen.version import __version__
@@ -36,20 +37,29 @@ class Parent:
 
     Attributes:
         path: the snapshot.
-        generator: its generator.
+        generator: its generator, tuned if there is a delta.
+        delta: what tuning changed in it, if anything.
     """
 
     path: Path
     generator: Generator
+    delta: Path | None = None
 
     @staticmethod
-    def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> "Parent":
+    def load(
+        path: str | os.PathLike[str],
+        device: str | torch.device = "cpu",
+        delta: Path | None = None,
+    ) -> "Parent":
         """Load a snapshot's generator.
 
         Raises:
-            InputError: the file is missing, damaged, or no snapshot.
+            InputError: a file is missing, damaged, or no snapshot; or the delta is of another one.
         """
-        return Parent(Path(path), load(Path(path), device))
+        generator = load(Path(path), device)
+        if delta is not None:
+            generator = apply_delta(generator, delta)
+        return Parent(Path(path), generator, delta)
 
     @cached_property
     def info(self) -> SnapshotInfo:
@@ -66,12 +76,15 @@ class Parent:
         """Texts of which networks with a common ancestor share one, sorted."""
         known = self.info.provenance.get("lineage", ())
         ancestors = [str(text) for text in known] if isinstance(known, list | tuple) else []
-        return tuple(sorted({self.digest, _noise_digest(self.generator), *ancestors}))
+        own = {self.digest, latents_digest(self.generator), _noise_digest(self.generator)}
+        return tuple(sorted({*own, *ancestors}))
 
     def said(self) -> dict[str, Any]:
         """Return what a child says of it."""
+        tuned = {} if self.delta is None else {"delta": self.delta.name}
         return {
             "file": self.path.name,
+            **tuned,
             "digest": self.digest,
             "kimg": self.info.kimg,
             "provenance": self.info.provenance,

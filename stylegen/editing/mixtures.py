@@ -43,6 +43,15 @@ class Mixtures:
         self._layers = list(layers)
         self._random = torch.Generator().manual_seed(config.seed)
 
+    @property
+    def random_state(self) -> Tensor:
+        """What the codes of the next step are drawn from, uint8; may be set."""
+        return self._random.get_state()
+
+    @random_state.setter
+    def random_state(self, state: Tensor) -> None:
+        self._random.set_state(state)
+
     def noise(self, step: int) -> Noise:
         """Return the noise of a step; each call gives the same again."""
         random, device = torch.Generator(), self._codes.device

@@ -16,16 +16,16 @@ K points, S segments, D width, n values of t, F frames.
 """
 
 import heapq
-import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from stylegen.spheres import great_arc
+
 Curve = Callable[[Tensor], Tensor]
 _TOGETHER = 256  # values of t, which bounds the memory that float64 takes
-_PARALLEL = 1e-9  # sine below which two directions span no plane
 
 
 def _segments(t: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -83,37 +83,17 @@ def cubic(points: Tensor, closed: bool) -> Curve:
     return at
 
 
-def _right_angle(p: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Return q of unit length at right angles to p, towards another direction, and the angle.
-
-    Args:
-        p: (D,) of unit length.
-        other: likewise. Where it is parallel to p, any plane will do, and one is chosen by p alone.
-    """
-    cosine = p @ other
-    across = other - cosine * p
-    sine = across.norm()
-    if sine < _PARALLEL:
-        axis = torch.zeros_like(p)
-        axis[p.abs().argmin()] = 1
-        across, sine = axis - (axis @ p) * p, torch.zeros_like(sine)
-    return across / across.norm(), torch.atan2(sine, cosine)
-
-
 def slerp(points: Tensor) -> Curve:
     """Return great arcs through points (K, D), each at a constant angular speed.
 
     Between opposite points the way is one of the half circles, always the same; equal points stay.
     """
     lengths = points.norm(dim=1, keepdim=True)
-    p = points / lengths
-    planes = [_right_angle(a, b) for a, b in itertools.pairwise(p)]
-    q, angles = torch.stack([q for q, _ in planes]), torch.stack([a for _, a in planes])[:, None]
 
     def at(t: Tensor) -> Tensor:
         j, u = _segments(t, len(points) - 1)
-        angle, radius = u * angles[j], (1 - u) * lengths[j] + u * lengths[j + 1]
-        between = radius * (angle.cos() * p[j] + angle.sin() * q[j])
+        radius = (1 - u) * lengths[j] + u * lengths[j + 1]
+        between = radius * great_arc(points[j], points[j + 1], u)
         return torch.where(u == 0, points[j], torch.where(u == 1, points[j + 1], between))
 
     return at

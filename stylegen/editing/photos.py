@@ -1,15 +1,11 @@
 """Photos as latents: read to a network's size, projected, and kept beside the photo.
 
-A projection takes minutes, so its latents are kept in ``photo.jpg.<network>.npz``: 12 digits of
-the network's digest, and within it the photo's SHA-256 and the settings. A changed photo, network
-or setting is projected anew.
+What is kept is shared with ``stylegen project``: see :mod:`stylegen.editing.projection.keeping`.
 
 N photos, C channels, H height, W width.
 """
 
-import hashlib
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,24 +13,21 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from stylegen import configs
-from stylegen.devices import precision_name
-from stylegen.editing.latents import SHOWN_DIGITS, SUFFIX, Latents, network_digest, read_notes
+from stylegen.editing.latents import Latents
 from stylegen.editing.projection import photos as projection
 from stylegen.editing.projection.config import ProjectionConfig
-from stylegen.editing.projection.distances import PIXEL_WEIGHT, Distance
+from stylegen.editing.projection.distances import Distance
+from stylegen.editing.projection.keeping import about_latents, find_kept, keep
 from stylegen.editing.projection.opening import open_distance
 from stylegen.editing.projection.projecting import Report, project
+from stylegen.editing.projection.states import Known
 from stylegen.editing.sampling import group_size
 from stylegen.errors import InputError
 from stylegen.images import ImageReadError, read_size
 from stylegen.latents import class_index
 from stylegen.networks import Discriminator, Generator
 
-_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_NOTE = "projection"
-_NO_MATTER = ("group", "traced")  # settings that leave latents as they are
 
 
 def check_photo(path: Path) -> None:
@@ -76,41 +69,6 @@ def read_photo(path: str | Path, generator: Generator) -> Tensor:
     return projection.read_photo(path, generator.config).target
 
 
-def cache_path(photo: Path, digest: str) -> Path:
-    """Return where the latents of a photo are kept, for the network of a digest."""
-    return photo.with_name(f"{photo.name}.{digest[:SHOWN_DIGITS]}{SUFFIX}")
-
-
-def _note(photo: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Say what a projection was made of."""
-    return {"photo": hashlib.sha256(_reading(photo, photo.read_bytes)).hexdigest(), **settings}
-
-
-def _find(photo: Path, digest: str, note: dict[str, Any]) -> Latents | None:
-    """Return the latents kept of a photo, unless it, the network or the settings have changed."""
-    path = cache_path(photo, digest)
-    if not path.exists():
-        return None
-    try:
-        if read_notes(path).get(_NOTE) != note:
-            return None
-        latents = Latents.load(path)
-    except (InputError, OSError) as error:
-        _log.warning("%s is projected anew: %s", photo, error)
-        return None
-    return latents if latents.network == digest else None
-
-
-def _keep(photo: Path, digest: str, note: dict[str, Any], latents: Latents) -> None:
-    """Keep latents beside their photo; where that is refused, say so and go on."""
-    try:
-        latents.save(cache_path(photo, digest), {_NOTE: note})
-    except (InputError, OSError) as error:
-        _log.warning(
-            "the latents of %s are not kept, next time they are made anew: %s", photo, error
-        )
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Projector:
     """What :func:`photo_projector` returns; its arguments, and the way to open the distance."""
@@ -122,18 +80,6 @@ class _Projector:
     progress: Report | None
     cache: bool
 
-    def settings(self, distance: Distance) -> dict[str, Any]:
-        """Return what the latents depend on beside the photo and the network."""
-        network = self.generator
-        config = {k: v for k, v in configs.to_dict(self.config).items() if k not in _NO_MATTER}
-        dtype, low_resolutions = network.synthesis.precision
-        return {
-            "config": config,
-            "precision": [precision_name(dtype), low_resolutions],
-            "distance": [distance.name, distance.digest, PIXEL_WEIGHT],
-            "class": class_index(self.class_name, network.config.c_dim, network.class_names),
-        }
-
     def _told(self, part: int, parts: int) -> Report | None:
         """Return what is told of the progress of one part among several."""
         tell = self.progress
@@ -141,38 +87,42 @@ class _Projector:
             return None
         return lambda done, total, loss: tell(part * total + done, parts * total, loss)
 
-    def _project(
-        self, names: Sequence[str], images: Tensor, distance: Distance, told: Report | None
-    ) -> Latents:
-        return project(
-            self.generator, images, distance, self.config,
-            sources=names, class_name=self.class_name, progress=told,
-        ).latents  # fmt: skip
-
-    def _new(self, paths: Sequence[Path], distance: Distance) -> Iterator[tuple[Path, Latents]]:
-        """Project photos in groups, all of them read before; yield each when its group is done."""
-        images = [read_photo(path, self.generator) for path in paths]
+    def _new(
+        self, targets: Mapping[Path, Tensor], distance: Distance
+    ) -> Iterator[tuple[Path, Known]]:
+        """Project photos in groups; yield each when its group is done."""
         size = group_size(next(self.generator.parameters()).device, "const")
-        firsts = range(0, len(paths), size)
+        paths, firsts = list(targets), range(0, len(targets), size)
         for number, first in enumerate(firsts):
-            part, told = paths[first : first + size], self._told(number, len(firsts))
-            pixels = torch.stack(images[first : first + size])
-            found = self._project([path.name for path in part], pixels, distance, told)
-            yield from zip(part, found, strict=True)
+            part = paths[first : first + size]
+            found = project(
+                self.generator, torch.stack([targets[path] for path in part]), distance,
+                self.config, sources=[path.name for path in part], class_name=self.class_name,
+                progress=self._told(number, len(firsts)),
+            )  # fmt: skip
+            for i, path in enumerate(part):
+                yield path, found.as_known(i)
+
+    def _about(self, distance: Distance) -> dict[str, Any]:
+        network = self.generator
+        chosen = class_index(self.class_name, network.config.c_dim, network.class_names)
+        return about_latents(network, distance, self.config, chosen)
 
     def __call__(self, paths: Sequence[Path]) -> Latents:
         """Return the latents of photos, in their order: kept ones, or new ones."""
-        digest, distance = network_digest(self.generator), self.open_distance()
-        settings = self.settings(distance)
-        notes = {path: _note(path, settings) for path in paths}
-        kept = {path: _find(path, digest, notes[path]) for path in notes} if self.cache else {}
-        found = {path: latents for path, latents in kept.items() if latents is not None}
-        missing = [path for path in notes if path not in found]
-        for path, latents in self._new(missing, distance):
-            found[path] = latents
+        distance = self.open_distance()
+        about = self._about(distance)
+        targets = {path: read_photo(path, self.generator) for path in paths}
+        found = {}
+        if self.cache:
+            kept = {path: find_kept(path, target, about) for path, target in targets.items()}
+            found = {path: known for path, known in kept.items() if known is not None}
+        missing = {path: target for path, target in targets.items() if path not in found}
+        for path, known in self._new(missing, distance):
+            found[path] = known
             if self.cache:
-                _keep(path, digest, notes[path], latents)
-        return Latents.join([found[path] for path in paths])
+                keep(path, targets[path], about, known)
+        return Latents.join([found[path].latents for path in paths])
 
 
 def photo_projector(

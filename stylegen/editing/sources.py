@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stylegen.editing.latents import SHOWN_DIGITS, SUFFIX, Latents, file_sources, network_digest
+from stylegen.editing.latents import SHOWN_DIGITS, SUFFIX, Latents, file_sources, latents_digest
 from stylegen.editing.photos import check_photo
 from stylegen.editing.photos import photo_projector as photo_projector
 from stylegen.editing.sampling import seeds_to_ws
@@ -145,7 +145,7 @@ def resolve_groups(
     Raises:
         InputError: see :func:`resolve`.
     """
-    digest = network_digest(generator)
+    digest = latents_digest(generator)
     class_index(class_name, generator.config.c_dim, generator.class_names)
     flat = [flatten(group) for group in groups]
     paths = list(dict.fromkeys(s for group in flat for s in group if isinstance(s, Path)))

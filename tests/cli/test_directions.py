@@ -1,4 +1,4 @@
-"""``stylegen directions``: find, apply, from-labels and report, and one sentence for mistakes."""
+"""``stylegen directions``: find, apply, from-labels and report."""
 
 import json
 from pathlib import Path
@@ -6,61 +6,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from PIL import Image
 
-from stylegen.checkpoints import SnapshotInfo, save_snapshot
-from stylegen.cli.directions import directions
+from stylegen.checkpoints import load
+from stylegen.cli import main
 from stylegen.editing import directions as package
 from stylegen.editing.directions import FactorReader
 from stylegen.editing.latents import Latents, network_digest
 from stylegen.errors import InputError
-from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from stylegen.perceptual import FeatureNetwork
+from tests.cli.directing import run, succeed, write_material
+from tests.editing.directions.small import make_latents
 
 
-def snapshot(path: Path, **changes: Any) -> Generator:
-    torch.manual_seed(0)
-    shape: dict[str, Any] = {
-        "resolution": 16, "channel_base": 128, "channel_max": 8, "mapping_layers": 2, **changes
-    }  # fmt: skip
-    generator = Generator(GeneratorConfig(z_dim=4, w_dim=6, **shape))
-    discriminator = Discriminator(DiscriminatorConfig(**shape))
-    info = SnapshotInfo(
-        generator=generator.config,
-        discriminator=discriminator.config,
-        class_names=("cat", "dog")[: generator.config.c_dim],
-    )
-    save_snapshot(path, generator, discriminator, info)
-    return generator
+def seeds_to_latents(network: Path, seeds: list[int]) -> Latents:
+    return make_latents(load(network), seeds)
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("files")
-    snapshot(folder / "n.safetensors")
-    snapshot(folder / "c.safetensors", c_dim=2, img_channels=4, base_size=(3, 5))
-    for name in ("n", "c"):
-        network = f"--network {folder}/{name}.safetensors"
-        find = f"find {network} --method pca --count 2 --samples 200 --out {folder}/{name}-pca"
-        assert run(find).exit_code == 0
-    lines = [f"{seed},{seed % 2}" for seed in range(40)]
-    (folder / "labels.csv").write_text("\n".join(lines))
-    (folder / "text.npz").write_text("hello")
-    np.savez(folder / "other.npz", direction=np.eye(6)[0], network=np.array("ab" * 32))
-    return {"f": folder, "n": folder / "n.safetensors", "c": folder / "c.safetensors"}
-
-
-def run(command: str, **paths: Path) -> Result:
-    words = [word.format(**paths) for word in command.split()]
-    return CliRunner().invoke(directions, words)
-
-
-def succeed(command: str, **paths: Path) -> str:
-    result = run(command, **paths)
-    assert result.exit_code == 0, result.output + repr(result.exception)
-    return result.output
+    return write_material(tmp_path_factory.mktemp("files"))
 
 
 @pytest.mark.parametrize("method", ["sefa", "pca"])
@@ -75,13 +41,32 @@ def test_directions_are_found_and_shown(
     assert f"{method}-02: " in output
     with np.load(tmp_path / "d" / f"{method}-00.npz") as file:
         assert file["layers"].tolist() == [0, 1, 2]
-        assert file["direction"].shape == (6,)
+        assert file["direction"].shape == (8,)
         assert str(file["method"]) == method
     with Image.open(tmp_path / "d" / "sheet.png") as sheet:
         assert sheet.size == (7 * 16, 3 * 16)
         middles = {sheet.crop((48, 16 * i, 64, 16 * (i + 1))).tobytes() for i in range(3)}
         ends = {sheet.crop((0, 16 * i, 16, 16 * (i + 1))).tobytes() for i in range(3)}
     assert (len(middles), len(ends)) == (1, 3)
+
+
+def test_a_sheet_of_any_sources(files: dict[str, Path], tmp_path: Path) -> None:
+    seeds_to_latents(files["n"], [8]).save(tmp_path / "w.npz")
+    Image.new("RGB", (20, 20), "teal").save(tmp_path / "photo.png")
+    find = "find --network {n} --method pca --count 2 --samples 200"
+    succeed(
+        f"{find} --sheet 5,{tmp_path}/w.npz,{tmp_path}/photo.png --project-steps 2 --distance "
+        f"pyramid --out {tmp_path}/d",
+        **files,
+    )
+    succeed(f"{find} --sheet 5,8 --out {tmp_path}/e", **files)
+    with (
+        Image.open(tmp_path / "d" / "sheet.png") as sheet,
+        Image.open(tmp_path / "e" / "sheet.png") as seeds,
+    ):
+        assert (sheet.size, seeds.size) == ((7 * 16, 6 * 16), (7 * 16, 4 * 16))
+        assert sheet.crop((0, 0, 112, 32)).tobytes() == seeds.crop((0, 0, 112, 32)).tobytes()
+    assert len(list(tmp_path.glob("photo.png.*.npz"))) == 1
 
 
 def test_a_strip_has_a_row_for_each_source(files: dict[str, Path], tmp_path: Path) -> None:
@@ -97,7 +82,7 @@ def test_a_strip_has_a_row_for_each_source(files: dict[str, Path], tmp_path: Pat
 
 def test_a_folder_holds_every_image_and_latent(files: dict[str, Path], tmp_path: Path) -> None:
     command = (
-        "apply --network {c} --direction {f}/c-pca/pca-00.npz --class dog --sources 1,5 "
+        "apply --network {c} --direction {f}/c-pca/pca-00.npz --class b --sources 1,5 "
         f"--steps 3 --layers 1,3 --out {tmp_path}/s"
     )
     succeed(command, **files)
@@ -162,20 +147,35 @@ def test_a_direction_from_a_table(files: dict[str, Path], tmp_path: Path, groups
         assert 0 <= float(file["accuracy"]) <= 1
 
 
+def test_a_table_of_photos_and_latent_files(files: dict[str, Path], tmp_path: Path) -> None:
+    seeds_to_latents(files["n"], list(range(19))).save(tmp_path / "many.npz")
+    Image.new("RGB", (20, 20), "teal").save(tmp_path / "photo.png")
+    (tmp_path / "t.csv").write_text("source,label\nmany.npz,a\nphoto.png,a\n20-39,b\n")
+    succeed(
+        f"from-labels --network {{n}} --labels {tmp_path}/t.csv --project-steps 2 --distance "
+        f"pyramid --orthogonal-to {{f}}/n-pca/pca-00.npz --out {tmp_path}/new/x.npz",
+        **files,
+    )
+    with np.load(tmp_path / "new" / "x.npz") as x, np.load(files["f"] / "n-pca/pca-00.npz") as pca:
+        assert float(x["direction"] @ pca["direction"]) == pytest.approx(0, abs=1e-6)
+        assert str(x["method"]) == "logistic, orthogonal"
+    assert len(list(tmp_path.glob("photo.png.*.npz"))) == 1
+
+
 def test_a_direction_between_classes(files: dict[str, Path], tmp_path: Path) -> None:
-    for end, name in (("--to dog", "dog"), ("--to cat --from dog", "cat")):
+    for end, name in (("--to b", "b"), ("--to a --from b", "a")):
         succeed(
-            f"from-labels --network {{c}} {end} --samples 60 --out {tmp_path}/{name}.npz", **files
+            f"from-labels --network {{c}} {end} --samples 600 --out {tmp_path}/{name}.npz", **files
         )
-    with np.load(tmp_path / "dog.npz") as dog, np.load(tmp_path / "cat.npz") as cat:
-        assert float(dog["direction"] @ cat["direction"]) < -0.8
-        assert float(dog["accuracy"]) > 0.6
+    with np.load(tmp_path / "b.npz") as b, np.load(tmp_path / "a.npz") as a:
+        assert float(b["direction"] @ a["direction"]) < -0.8
+        assert float(b["accuracy"]) > 0.6
 
 
 def test_a_report_without_factors(files: dict[str, Path], tmp_path: Path) -> None:
     numbers = "--samples 3 --path-samples 5"
     output = succeed(
-        f"report --network {{c}} {{f}}/c-pca {numbers} --class dog --out {tmp_path}/r.json",
+        f"report --network {{c}} {{f}}/c-pca {numbers} --class b --out {tmp_path}/r.json",
         **files,
     )
     assert "pca-01" in output
@@ -193,9 +193,9 @@ def test_a_report_without_factors(files: dict[str, Path], tmp_path: Path) -> Non
     assert "discriminator features" in output
 
 
-def test_a_report_with_factors(
-    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def quick_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let the commands read factors by a demo network and a reader that are quickly fitted."""
     from stylegen.metrics import demo
 
     weights = demo.demo_weights(tmp_path, faces=40, epochs=1)
@@ -206,11 +206,28 @@ def test_a_report_with_factors(
             super().__init__(network, faces=640, progress=progress)
 
     monkeypatch.setattr(package, "FactorReader", Quick)
+
+
+@pytest.mark.usefixtures("quick_reader")
+def test_a_report_with_factors(files: dict[str, Path], tmp_path: Path) -> None:
     output = succeed(
-        "report --network {n} {f}/n-pca/pca-00.npz --samples 3 --path-samples 5", **files
+        "report --network {n} {f}/n-pca/pca-00.npz --sources 3,5 --path-samples 5 "
+        f"--out {tmp_path}/new/r.json",
+        **files,
     )
     assert "demo features" in output
     assert "unlike the built-in faces" in output
+    assert json.loads((tmp_path / "new" / "r.json").read_text())["sources"] == ["3", "5"]
+
+
+@pytest.mark.usefixtures("quick_reader")
+def test_a_direction_of_a_factor(files: dict[str, Path], tmp_path: Path) -> None:
+    command = f"from-labels --network {{n}} --factor eye_open --samples 60 --out {tmp_path}/x.npz"
+    # of 8 dimensions, none is left by all other factors
+    assert "no direction is left" in str(run(command + " --purify", **files).exception)
+    succeed(command, **files)
+    with np.load(tmp_path / "x.npz") as file:
+        assert str(file["method"]) == "logistic"
 
 
 def test_directions_of_other_networks(files: dict[str, Path], tmp_path: Path) -> None:
@@ -224,57 +241,22 @@ def test_directions_of_other_networks(files: dict[str, Path], tmp_path: Path) ->
     succeed(command + " --other-network", **files)
 
 
-BAD = {
-    "find --network {n} --method pca --count 0 --out {f}/x": "--count is 0",
-    "find --network {n} --method pca --count 7 --out {f}/x": "wanted 1 to 6",
-    "find --network {n} --method sefa --layers 9 --out {f}/x": "layer 9",
-    "find --network {n} --method sefa --samples 1 --out {f}/x": "at least 2",
-    "find --network {n} --method pca --count 2 --out {f}/n-pca": "exists already",
-    "find --network {n} --method pca --class cat --out {f}/x": "without classes",
-    "find --network {n} --method pca --count 2 --out {f}/labels.csv": "is a file",
-    "from-labels --network {n} --out {f}/x.npz": "wanted --labels, --factor",
-    "from-labels --network {n} --to dog --out {f}/x.npz": "without classes",
-    "from-labels --network {c} --to cow --out {f}/x.npz": "the classes are: cat, dog",
-    "from-labels --network {c} --factor smile --out {f}/x.npz": "have 4 channels",
-    "from-labels --network {n} --labels {f}/absent.csv --out {f}/x.npz": "absent.csv",
-    "from-labels --network {n} --labels {f}/text.npz --out {f}/x.npz": "text.npz",
-    "from-labels --network {n} --labels {f}/labels.csv --to 7 --out {f}/x.npz": "0, 1",
-    "from-labels --network {n} --labels {f}/labels.csv --out {f}/x.npy": "end in .npz",
-    "from-labels --network {n} --labels {f}/labels.csv --out {f}/text.npz": "exists already",
-    "from-labels --network {n} --labels {f}/labels.csv --factor yaw --out {f}/x.npz": "wanted one",
-    "from-labels --network {n} --factor yaw --to more --out {f}/x.npz": "--factor NAME=VALUE",
-    "from-labels --network {c} --to cat --class dog --out {f}/x.npz": "--class is for",
-    "from-labels --network {n} --labels {f}/labels.csv --ridge 0 --out {f}/x.npz": "ridge",
-    "apply --network {n} --direction {f}/text.npz --sources 1 --out {f}/x.png": "text.npz",
-    "apply --network {n} --direction {f}/c-pca/pca-00.npz --sources 1 --out {f}/x.png": "was found",
-    "apply --network {n} --direction {d} --sources 1 --strength a --out {f}/x.png": "strength is",
-    "apply --network {n} --direction {d} --sources 1 --steps 1 --out {f}/x.png": "at least 2",
-    "apply --network {n} --direction {d} --sources x.jpg --out {f}/x.png": "x.jpg",
-    "apply --network {n} --direction {d} --sources 1 --out {f}/x.tga": "x.tga",
-    "apply --network {n} --direction {d} --sources 1 --layers 6 --out {f}/x.png": "layer 6",
-    "apply --network {n} {dd} --sources 1 --out {f}/x.gif": "one direction",
-    "apply --network {n} {dd} --direction {d} --sources 1 --out {f}/x.png": "3 times",
-    "apply --network {n} --direction {d} --sources 1 --out {f}/x.gif --fps 0": "fps",
-    "report --network {n} {f}/absent.npz": "does not exist",
-    "report --network {n} {f}/text.npz": "text.npz",
-    "report --network {n} {d} --samples 1": "samples",
-    "report --network {n} {d} --out {f}/absent/r.json": "does not exist",
-    "report --network {c} {f}/c-pca --factors": "have 4 channels",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("command", BAD)
-def test_mistakes_are_one_sentence(files: dict[str, Path], command: str) -> None:
-    before = sorted(files["f"].rglob("*"))
-    command_line = command.replace("{dd}", "--direction {d} --direction {d}")
-    result = run(command_line, **files, d=files["f"] / "n-pca" / "pca-00.npz")
-    assert isinstance(result.exception, InputError), result.output
-    assert BAD[command] in str(result.exception)
-    assert sorted(files["f"].rglob("*")) == before
+def test_a_tuned_network_takes_the_directions_of_the_one_before(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    Image.new("RGB", (16, 16), "teal").save(tmp_path / "photo.png")
+    tune = (
+        f"project {tmp_path}/photo.png --network {files['n']} --distance pyramid --steps 2 --tune "
+        f"--tune-steps 2 --out {tmp_path}/out"
+    )
+    assert CliRunner().invoke(main, tune.split()).exit_code == 0
+    delta = f"--delta {tmp_path}/out/photo.delta.safetensors"
+    apply = f"apply --network {{n}} {delta} --sources 1 --steps 3"
+    succeed(f"{apply} --direction {{f}}/n-pca/pca-00.npz --out {tmp_path}/x.png", **files)
+    result = run(f"{apply} --direction {{f}}/other.npz --out {tmp_path}/y.png", **files)
+    assert "was found in network" in str(result.exception)
 
 
 def test_the_digest_in_the_file_is_the_networks(files: dict[str, Path]) -> None:
-    from stylegen.checkpoints import load
-
     with np.load(files["f"] / "n-pca" / "pca-00.npz") as file:
         assert str(file["network"]) == network_digest(load(files["n"]))

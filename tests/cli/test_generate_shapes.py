@@ -1,42 +1,22 @@
 """``stylegen generate`` and ``mix`` with networks of every shape and number of channels."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from stylegen.checkpoints import SnapshotInfo, save_snapshot
 from stylegen.cli import main
-from stylegen.networks import (
-    Discriminator,
-    DiscriminatorConfig,
-    Generator,
-    GeneratorConfig,
-    shape_for,
-)
+from stylegen.networks import shape_for
+from tests.editing import small
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def snapshot(path: Path, width: int, height: int, channels: int, c_dim: int = 0) -> Path:
-    torch.manual_seed(0)
     resolution, base_size = shape_for(height, width)
-    shape: dict[str, Any] = {
-        "resolution": resolution, "base_size": base_size, "img_channels": channels,
-        "c_dim": c_dim, "channel_base": 512, "channel_max": 8, "mapping_layers": 1,
-    }  # fmt: skip
-    generator = Generator(GeneratorConfig(z_dim=4, w_dim=4, **shape))
-    discriminator = Discriminator(DiscriminatorConfig(**shape))
-    info = SnapshotInfo(
-        generator=generator.config,
-        discriminator=discriminator.config,
-        class_names=("cat", "dog")[:c_dim],
-    )
-    save_snapshot(path, generator, discriminator, info)
-    return path
+    shape = {"resolution": resolution, "base_size": base_size, "img_channels": channels}
+    return small.snapshot(path, channel_base=512, c_dim=c_dim, **shape)
 
 
 def run(*words: str | Path) -> str:
@@ -74,10 +54,19 @@ def test_every_shape_is_drawn_and_mixed(
         assert grid.crop((width, 0, 2 * width, height)).tobytes() == one.tobytes()
 
 
-def test_transparency_cannot_be_saved_as_jpeg(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", ["mix --rows 0 --cols 1 --out", "transfer --content 0 --style 1 --out",
+              "adapt --style 1 --steps 1 --out a.safetensors --preview"],
+)  # fmt: skip
+def test_transparency_is_refused_as_jpeg_before_the_work(
+    tmp_path: Path, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     network = snapshot(tmp_path / "n.safetensors", 12, 20, 4)
-    words = ["mix", "--network", network, "--rows", "0", "--cols", "1", "--out", tmp_path / "m.jpg"]
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 2
-    assert "cannot hold transparency" in result.output
-    assert not (tmp_path / "m.jpg").exists()
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr("stylegen.checkpoints.snapshot.load", None)  # which is not called
+    command, *more = words.split()
+    result = CliRunner().invoke(main, [command, "--network", str(network), *more, "m.jpg"])
+    assert result.exit_code == 2, result.output
+    assert "draws transparency, which .jpg cannot hold" in " ".join(result.output.split())
+    assert sorted(tmp_path.iterdir()) == before

@@ -10,11 +10,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 import stylegen
-from stylegen.checkpoints import SnapshotInfo, save_snapshot
 from stylegen.cli import Program
 from stylegen.cli.interpolate import interpolate
 from stylegen.editing.latents import Latents
-from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from tests.editing.small import snapshot
 
 PROGRAM = Program("stylegen", commands={"interpolate": interpolate})
 
@@ -22,22 +21,6 @@ PROGRAM = Program("stylegen", commands={"interpolate": interpolate})
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return snapshot(tmp_path_factory.mktemp("n") / "n.safetensors")
-
-
-def snapshot(path: Path, **changes: Any) -> Path:
-    torch.manual_seed(0)
-    shape: dict[str, Any] = {
-        "resolution": 16, "channel_base": 128, "channel_max": 8, "mapping_layers": 1, **changes,
-    }  # fmt: skip
-    generator = Generator(GeneratorConfig(z_dim=4, w_dim=4, **shape))
-    discriminator = Discriminator(DiscriminatorConfig(**shape))
-    info = SnapshotInfo(
-        generator=generator.config,
-        discriminator=discriminator.config,
-        class_names=("cat", "dog")[: generator.config.c_dim],
-    )
-    save_snapshot(path, generator, discriminator, info)
-    return path
 
 
 def run(network: Path, *words: str | Path) -> str:
@@ -160,6 +143,8 @@ def test_classes_grey_and_shapes(tmp_path: Path) -> None:
         ("--through 1 --truncation-sweep 1", "wanted two values such as -1..1"),
         ("--through 1,2 --truncation-sweep 0..1", "takes one point for each walk"),
         ("--through 1,missing.jpg", "missing.jpg does not exist"),
+        ("--through 1,2 --distance-weights x.pth", "is for photos, but there is none"),
+        ("--through 1,2 --space z --distance-weights x.pth", "is for photos, but there is none"),
         ("--through 1,2 --constant-speed --distance no", "'no' is not one of 'discriminator'"),
     ],
 )

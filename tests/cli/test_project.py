@@ -1,55 +1,41 @@
-"""``stylegen project``: what it writes, refuses and goes on with."""
+"""``stylegen project``: what it writes, reports and keeps."""
 
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from PIL import Image
 
-from stylegen.checkpoints import SnapshotInfo, load, save_snapshot
-from stylegen.cli import Program
-from stylegen.cli.project import project
+from stylegen.checkpoints import load
+from stylegen.cli import main
 from stylegen.editing.latents import Latents
-from stylegen.editing.projection import apply_delta
-from stylegen.editing.projection import folder as folder_module
+from stylegen.editing.projection import ProjectionConfig, apply_delta
+from stylegen.editing.projection.searching import Search
 from stylegen.editing.sampling import draw
-from stylegen.images import save_image, to_pil
+from stylegen.images import from_pil, from_uint8, to_pil
+from tests.cli.projecting import run, write_material
 from tests.editing.projection import small
 
-QUICK = ["--steps", "5", "--candidates", "2", "--device", "cpu"]
+
+@pytest.fixture(autouse=True)
+def empty_hub(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without weights of LPIPS, which would be reported too."""
+    hub = str(tmp_path_factory.mktemp("hub"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: hub)
 
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A snapshot and three photos of other sizes."""
-    where = tmp_path_factory.mktemp("project")
-    g = small.generator()
-    d = small.discriminator(g)
-    info = SnapshotInfo(generator=g.config, discriminator=d.config)
-    save_snapshot(where / "s.safetensors", g, d, info)
-    random = torch.Generator().manual_seed(0)
-    for name, shape in (("a", (3, 30, 40)), ("b", (1, 16, 16)), ("c", (4, 9, 9))):
-        save_image(torch.randint(256, shape, generator=random, dtype=torch.uint8),
-                   where / f"{name}.png")  # fmt: skip
-    return where
+    return write_material(tmp_path_factory.mktemp("project"))
 
 
 def pixels(path: Path, mode: str = "RGB") -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image.convert(mode))
-
-
-def run(material: Path, photos: list[str], *options: Any) -> Result:
-    program = Program("stylegen")
-    program.add_command(project)
-    files = [str(material / name) for name in photos]
-    network = ["--network", str(material / "s.safetensors")]
-    return CliRunner().invoke(program, ["project", *files, *network, *QUICK, *map(str, options)])
 
 
 def test_photos_become_latents_images_and_a_report(material: Path, tmp_path: Path) -> None:
@@ -90,188 +76,64 @@ def test_photos_become_latents_images_and_a_report(material: Path, tmp_path: Pat
     assert table in result.output
 
 
-def test_what_exists_is_not_replaced_unasked(material: Path, tmp_path: Path) -> None:
-    (tmp_path / "b.npz").write_text("mine")
-    result = run(material, ["b.png"], "--out", tmp_path)
-    assert result.exit_code == 2
-    assert "b.npz exists already; --overwrite replaces it" in result.output
-    assert (tmp_path / "b.npz").read_text() == "mine"
-    assert run(material, ["b.png"], "--out", tmp_path, "--overwrite").exit_code == 0
-    again = run(material, ["b.png"], "--out", tmp_path)
-    assert again.exit_code == 2
-    assert "report.json exists already" in again.output
-
-
-def test_a_stopped_run_goes_on(
-    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, whole = tmp_path / "out", tmp_path / "whole"
-    options = ["--tune", "--tune-steps", 2]
-    assert run(material, ["a.png", "b.png"], "--out", whole, *options).exit_code == 0
-    calls = 0
-    tune = folder_module.tune
-
-    def dies(*args: Any, **more: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 2:
-            raise KeyboardInterrupt
-        return tune(*args, **more)
-
-    monkeypatch.setattr(folder_module, "tune", dies)
-    assert run(material, ["a.png", "b.png"], "--out", out, *options).exit_code != 0
-    assert {p.name for p in out.iterdir()} == {
-        ".stylegen-unfinished", "a.delta.safetensors", "a.delta.json"
-    }  # fmt: skip
-    other = run(material, ["a.png", "b.png"], "--out", out, *options, "--seed", 3)
-    assert other.exit_code == 2
-    assert "other settings" in other.output
-    result = run(material, ["a.png", "b.png"], "--out", out, *options)
-    assert result.exit_code == 0, result.output
-    assert "going on with the unfinished run" in result.output
-    assert calls == 3  # the first photo is not tuned again
-    assert {p.name for p in out.iterdir()} == {p.name for p in whole.iterdir()}
-    for name in ("a.npz", "b.npz"):
-        assert torch.equal(Latents.load(out / name).w, Latents.load(whole / name).w)
-    for name in ("a.tuned.png", "b.tuned.png", "contact.png"):
-        assert (out / name).read_bytes() == (whole / name).read_bytes()
-
-
-def stop_in_tuning(patch: pytest.MonkeyPatch, *args: Any) -> None:
-    """Run a projection that is killed when its first photo is to be tuned."""
-
-    def dies(*args: Any, **more: Any) -> Any:
-        raise KeyboardInterrupt
-
-    with patch.context() as context:
-        context.setattr(folder_module, "tune", dies)
-        assert run(*args).exit_code not in (0, 2)
-
-
-@pytest.mark.parametrize(
-    "name", ["b.npz", "b.png", "b.delta.json", "b.tuned.png", "b.gif", "contact.png", "report.txt"]
-)
-def test_every_file_that_exists_is_refused(material: Path, tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("mine")
-    options = ["--tune", "--tune-steps", 1, "--video", "--video-format", "gif"]
-    result = run(material, ["b.png"], "--out", tmp_path, *options)
-    assert result.exit_code == 2
-    assert f"{name} exists already; --overwrite replaces it" in result.output
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
-
-
-def test_a_folder_called_unfinished_is_left_alone(material: Path, tmp_path: Path) -> None:
-    (tmp_path / "unfinished").mkdir()
-    (tmp_path / "unfinished" / "thesis.txt").write_text("mine")
-    (tmp_path / "b.npz").write_text("mine")
-    assert run(material, ["b.png"], "--out", tmp_path).exit_code == 2
-    assert (tmp_path / "b.npz").read_text() == "mine"
-    assert run(material, ["b.png"], "--out", tmp_path, "--overwrite").exit_code == 0
-    assert (tmp_path / "unfinished" / "thesis.txt").read_text() == "mine"
-
-
-def test_a_photo_is_never_replaced(material: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    shutil.copy(material / "b.png", out / "b.png")
-    before = (out / "b.png").read_bytes()
-    link = tmp_path / "link"
-    link.symlink_to(out)
-    for options in ([], ["--overwrite"]):
-        result = run(out, [str(link / "b.png")], "--network", material / "s.safetensors",
-                     "--out", out, *options)  # fmt: skip
-        assert result.exit_code == 2
-        assert "b.png is one of the photos; take another folder" in result.output
-    assert [path.name for path in out.iterdir()] == ["b.png"]
-    assert (out / "b.png").read_bytes() == before
-
-
-def test_names_that_collide_are_refused(material: Path, tmp_path: Path) -> None:
-    for name in ("contact.png", "report.png", "b.tuned.png"):
-        shutil.copy(material / "b.png", tmp_path / name)
-    for names, message in (
-        (["contact.png"], "contact.png would be taken for"),
-        (["report.png"], "report.png would be taken for"),
-        ([str(material / "b.png"), "b.tuned.png"], "two photos would both become b.tuned.png"),
-    ):
-        result = run(tmp_path, names, "--network", material / "s.safetensors",
-                     "--out", tmp_path / "out", "--tune")  # fmt: skip
-        assert result.exit_code == 2
-        assert message in result.output
-    assert not (tmp_path / "out").exists()
-
-
-def test_other_photos_and_files_are_another_run(
-    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = ["--out", tmp_path, "--tune", "--tune-steps", 1]
-    stop_in_tuning(monkeypatch, material, ["a.png"], *options)
-    states = tmp_path / ".stylegen-unfinished"
-    kept = sorted(path.name for path in states.iterdir())
-    (tmp_path / "b.npz").write_text("mine")
-    for photos, more, message in (
-        (["a.png", "b.png"], [], "other photos or files to write"),
-        (["a.png"], ["--paste"], "other photos or files to write"),
-        (["a.png"], ["--crop", "0,0,9,9"], "other settings or photos"),
-        (["a.png"], ["--space", "w+"], "other settings or photos"),
-    ):
-        result = run(material, photos, *options, *more)
-        assert result.exit_code == 2, result.output
-        assert message in result.output
-        assert "start anew with --overwrite" in result.output
-    assert (tmp_path / "b.npz").read_text() == "mine"
-    assert sorted(path.name for path in states.iterdir()) == kept
-    (states / "notes.txt").write_text("mine")
-    result = run(material, ["a.png"], *options, "--space", "w+", "--overwrite")
-    assert result.exit_code == 0, result.output
-    assert "going on" not in result.output
-    assert [path.name for path in states.iterdir()] == ["notes.txt"]
-    assert json.loads((tmp_path / "report.json").read_text())["config"]["space"] == "w+"
-
-
-@pytest.mark.parametrize("options", [[], ["--overwrite"]])
-def test_another_manifest_is_refused(material: Path, tmp_path: Path, options: list[str]) -> None:
-    states = tmp_path / ".stylegen-unfinished"
-    states.mkdir()
-    (states / "0123456789abcdef.json").write_text("mine")
-    for text in ('{"kind": "other"}', "{"):
-        (states / "manifest.json").write_text(text)
-        result = run(material, ["b.png"], "--out", tmp_path, *options)
-        assert result.exit_code == 2
-        assert f"move {states} away" in result.output
-        assert (states / "manifest.json").read_text() == text
-        assert (states / "0123456789abcdef.json").read_text() == "mine"
-
-
-def test_deltas_of_other_settings_are_made_anew(
-    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps: list[int] = []
-    tune = folder_module.tune
-
-    def counted(*args: Any, **more: Any) -> Any:
-        steps.append(args[4].steps)
-        if len(steps) in (2, 4):
-            raise KeyboardInterrupt
-        return tune(*args, **more)
-
-    monkeypatch.setattr(folder_module, "tune", counted)
-    photos, where = ["a.png", "b.png"], ["--out", tmp_path, "--tune", "--tune-steps"]
-    assert run(material, photos, *where, 1).exit_code != 0  # a is tuned, b is not
-    assert run(material, photos, *where, 2).exit_code != 0  # a again, b is not
-    assert run(material, photos, *where, 2).exit_code == 0  # a is kept
-    assert steps == [1, 1, 2, 2, 2]
-    for stem in "ab":
-        header = json.loads((tmp_path / f"{stem}.delta.json").read_text())
-        assert header["about"]["tuning"]["steps"] == 2
-    assert run(material, photos, *where, 2, "--overwrite").exit_code == 0
-    assert steps == [1, 1, 2, 2, 2, 2, 2]
-
-
 def test_stored_noise_maps_have_no_line(material: Path, tmp_path: Path) -> None:
     for maps, lines in (("stored", 0), ("joint", 1)):
         run(material, ["b.png"], "--out", tmp_path / maps, "--noise-maps", maps)
         assert (tmp_path / maps / "report.txt").read_text().count("noise maps") == lines
+
+
+def test_photos_among_sources_and_projections_share_what_is_kept(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copy(material / "a.png", tmp_path / name)
+    options = ["--network", material / "s.safetensors"]
+    settings = ["--steps", "4", "--candidates", ProjectionConfig.candidates]
+    code = Search._code_step
+    steps: list[int] = []
+    monkeypatch.setattr(
+        Search, "_code_step", lambda self, *more: steps.append(1) or code(self, *more)
+    )
+    first = run(tmp_path, ["one/a.png"], *options, *settings, "--out", tmp_path / "searched")
+    assert first.exit_code == 0, first.output
+    assert len(steps) == 4
+    assert f"--latents {tmp_path / 'searched' / 'a'}.npz" in first.output
+    for photo in ("one", "two"):
+        line = ["generate", "--latents", tmp_path / photo / "a.png", "--project-steps", 4,
+                *options, "--out", tmp_path / f"drawn-{photo}"]  # fmt: skip
+        assert CliRunner().invoke(main, [str(word) for word in line]).exit_code == 0
+    assert len(steps) == 8  # the photo of the first folder was known
+    second = run(tmp_path, ["two/a.png"], *options, *settings, "--out", tmp_path / "kept")
+    assert second.exit_code == 0, second.output
+    assert len(steps) == 8
+    images = [tmp_path / name / "a.png" for name in ("searched", "drawn-one", "drawn-two", "kept")]
+    assert len({path.read_bytes() for path in images}) == 1
+    ours, theirs = (
+        json.loads((tmp_path / name / "report.json").read_text())["images"][0]
+        for name in ("kept", "searched")
+    )
+    assert (ours.pop("kept"), theirs.pop("kept")) == (True, False)
+    ours.pop("seconds"), theirs.pop("seconds")
+    assert ours == theirs
+    assert (tmp_path / "kept" / "report.txt").read_text().count(" kept\n") == 1
+    again = run(tmp_path, ["two/a.png"], *options, *settings, "--out", tmp_path / "cropped",
+                "--crop", "0,0,20,20")  # fmt: skip
+    assert again.exit_code == 0
+    assert len(steps) == 12
+
+
+def test_the_report_has_a_figure_like_lpips(material: Path, tmp_path: Path) -> None:
+    run(material, ["b.png"], "--out", tmp_path, "--distance", "pyramid")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["lpips_like"] == "discriminator"
+    generator = small.generator()
+    drawn, target = (
+        from_pil(Image.open(path).convert("RGB"))[None]
+        for path in (tmp_path / "b.png", material / "b.png")
+    )
+    expected = small.distance(generator)(from_uint8(drawn), from_uint8(target)).item()
+    assert report["images"][0]["others"]["discriminator"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +145,7 @@ def test_stored_noise_maps_have_no_line(material: Path, tmp_path: Path) -> None:
         (["a.png"], ["--crop", "1,2"], "wanted x,y,width,height"),
         (["a.png", "a.png"], [], "two photos would both become a.png"),
         (["a.png"], ["--distance", "squeezenet"], "squeezenet needs its weights"),
-        (["a.png"], ["--distance-weights", "x.pth"], "--distance-weights is for squeezenet"),
+        (["a.png"], ["--distance-weights", "x.pth"], "no weights file at x.pth"),
         (["a.png"], ["--class", "cat"], "trained without classes"),
         (["a.png"], ["--steps", "0"], "steps is 0; wanted a number"),
     ],

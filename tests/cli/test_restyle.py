@@ -1,10 +1,6 @@
 """``stylegen transfer``, ``adapt`` and ``blend`` as users meet them."""
 
 import hashlib
-import importlib
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +9,7 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from stylegen.checkpoints import SnapshotInfo, load, read_info, save_snapshot
+from stylegen.checkpoints import load, read_info
 from stylegen.checkpoints.checksums import verify_checksum
 from stylegen.checkpoints.snapshot import load_discriminator
 from stylegen.cli import Program
@@ -23,25 +19,15 @@ from stylegen.cli.transfer import transfer
 from stylegen.editing.latents import Latents, network_digest
 from stylegen.editing.sampling import generate
 from stylegen.images import from_pil, save_image
-from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from tests.editing import small
 
-adapt_module = importlib.import_module("stylegen.cli.adapt")  # the name is the command's too
 program = Program("stylegen")
 for command in (transfer, adapt, blend):
     program.add_command(command)
 
 
 def snapshot(path: Path, seed: int = 0, **changes: Any) -> Path:
-    torch.manual_seed(seed)
-    shape = {"resolution": 16, "channel_base": 128, "channel_max": 8, **changes}
-    generator = Generator(GeneratorConfig(z_dim=8, w_dim=8, mapping_layers=2, **shape))
-    discriminator = Discriminator(DiscriminatorConfig(**shape))
-    info = SnapshotInfo(
-        generator=generator.config, discriminator=discriminator.config, kimg=7.0,
-        class_names=("cat", "dog")[: shape.get("c_dim", 0)], provenance={"run": "r"},
-    )  # fmt: skip
-    save_snapshot(path, generator, discriminator, info)
-    return path
+    return small.snapshot(path, seed, width=8, mapping_layers=2, **changes)
 
 
 def try_to(*words: str | Path | float) -> Result:
@@ -134,23 +120,6 @@ def test_adapt_writes_a_snapshot_that_says_where_it_comes_from(
     assert not torch.equal(generate(load(out), [1]), generate(parent, [1]))
     ours, theirs = load_discriminator(out).state_dict(), load_discriminator(network).state_dict()
     assert all(torch.equal(theirs[name], value) for name, value in ours.items())
-
-
-def test_ctrl_c_keeps_what_is_done(
-    tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    @contextmanager
-    def interrupting() -> Iterator[Callable[[int, int, float], None]]:
-        yield lambda done, total, loss: signal.raise_signal(signal.SIGINT) if done == 3 else None
-
-    words = ("adapt", "--network", network, "--style", "5", "--out")
-    run(*words, tmp_path / "three.safetensors", "--steps", 3)
-    monkeypatch.setattr(adapt_module, "_loss_bar", interrupting)
-    output = run(*words, tmp_path / "cut.safetensors", "--steps", 50)
-    assert "3 of 50 steps" in output
-    cut, three = (load(tmp_path / f"{name}.safetensors") for name in ("cut", "three"))
-    assert network_digest(cut) == network_digest(three)
-    assert read_info(tmp_path / "cut.safetensors").provenance["steps"] == 3
 
 
 def test_blend_of_a_network_and_its_child(tmp_path: Path, network: Path, caplog: Any) -> None:

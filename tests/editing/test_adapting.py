@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import stylegen.editing.adapting as adapting_module
 from stylegen.editing.adapting import Adapted, adapt, chroma, feature_distance, grey
 from stylegen.editing.latents import Latents
 from stylegen.editing.mixtures import replaced_layers
@@ -14,19 +15,13 @@ from stylegen.editing.sampling import draw, generate, seeds_to_ws
 from stylegen.editing.styles import before_and_after, style_images
 from stylegen.errors import InputError
 from stylegen.images import from_uint8
-from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, freeze
+from stylegen.networks import Discriminator, Generator
+from tests.editing import small
 
 
 def networks(**changes: Any) -> tuple[Generator, Discriminator]:
-    torch.manual_seed(1)
-    shape = {"resolution": 16, "channel_base": 128, "channel_max": 8, **changes}
-    generator = Generator(GeneratorConfig(z_dim=8, w_dim=8, mapping_layers=2, **shape))
-    with torch.no_grad():
-        for name, p in generator.named_parameters():
-            if name.endswith("noise_strength"):
-                p.fill_(0.1)
-    discriminator = Discriminator(DiscriminatorConfig(mapping_layers=1, **shape))
-    return freeze(generator), discriminator.eval().requires_grad_(False)
+    generator = small.generator(noise=0.1, **changes)
+    return generator, small.discriminator(generator, seed=None)
 
 
 def style(generator: Generator, seed: int = 5) -> tuple[Latents, Tensor]:
@@ -205,6 +200,37 @@ def test_a_stopped_one_is_as_far_as_it_came() -> None:
     assert stopped.losses == short.losses
     assert told == [(i + 1, 50, loss) for i, loss in enumerate(short.losses)]
     assert not any(step.any() for step in moved(stopped.generator, short.generator).values())
+
+
+@pytest.mark.parametrize("config", [{}, {"keep_color": True, "batch": 3, "beta1": 0.5}])
+def test_in_parts_it_is_the_same_bit_for_bit(config: dict[str, Any]) -> None:
+    generator, discriminator = networks(c_dim=2)
+    ws = seeds_to_ws(generator, [5, 6])
+    codes, given = Latents(w=ws, sources=("5", "6")), 255 - draw(generator, ws)
+
+    def part(steps: int, begun: Any = None) -> Adapted:
+        some = AdaptConfig(steps=steps, **config)
+        return adapt(generator, discriminator, codes, given, some, begun=begun)
+
+    whole, first = part(5), part(2)
+    copied = {name: value.clone() for name, value in first.state.items()}
+    last = part(5, part(3, copied).state)
+    assert last.losses == whole.losses
+    assert not any(step.any() for step in moved(whole.generator, last.generator).values())
+    assert all(torch.equal(value, whole.state[name]) for name, value in last.state.items())
+    with pytest.raises(InputError, match="steps is 2, but 2 are done; wanted more"):
+        part(2, copied)
+
+
+def test_the_state_is_handed_over_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, discriminator = networks()
+    monkeypatch.setattr(adapting_module, "_KEEP_EVERY_SEC", -1.0)  # at each step
+    counts: list[int] = []
+    adapt(
+        generator, discriminator, *style(generator), AdaptConfig(steps=3),
+        keep=lambda state: counts.append(len(state["losses"])),
+    )  # fmt: skip
+    assert counts == [1, 2, 3]
 
 
 @pytest.mark.parametrize("channels", [1, 4])

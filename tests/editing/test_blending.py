@@ -12,21 +12,13 @@ from stylegen.editing.blending import blend, layer_weights, parse_weights, warn_
 from stylegen.editing.restyle_config import BlendConfig
 from stylegen.editing.sampling import draw, generate, seeds_to_ws
 from stylegen.errors import InputError
-from stylegen.networks import Generator, GeneratorConfig, freeze, lay_out
+from stylegen.networks import Generator, freeze, lay_out
+from tests.editing import small
 
 
 def generator(seed: int, **changes: Any) -> Generator:
-    torch.manual_seed(seed)
-    values = {
-        "resolution": 16, "z_dim": 8, "w_dim": 8, "mapping_layers": 2, "channel_base": 128,
-        "channel_max": 8,
-    }  # fmt: skip
-    network = Generator(GeneratorConfig(**{**values, **changes}))
-    with torch.no_grad():
-        for name, p in network.named_parameters():
-            if name.endswith("noise_strength"):
-                p.fill_(0.1 * seed)
-        network.mapping.w_avg.normal_()
+    network = small.generator(seed, noise=0.1 * seed, **changes)
+    network.mapping.w_avg.normal_()
     return freeze(lay_out(network))
 
 

@@ -10,22 +10,15 @@ import stylegen
 from stylegen.editing import default_layers
 from stylegen.editing.sampling import draw, seeds_to_ws
 from stylegen.errors import InputError
-from stylegen.networks import Generator, GeneratorConfig
+from stylegen.networks import Generator
+from tests.editing import small
 
 
 def generator(**changes: Any) -> Generator:
-    torch.manual_seed(1)
-    values = {
-        "resolution": 16, "z_dim": 8, "w_dim": 8, "mapping_layers": 2, "channel_base": 128,
-        "channel_max": 8,
-    }  # fmt: skip
-    network = Generator(GeneratorConfig(**{**values, **changes}))
+    network = small.generator(**changes)
     with torch.no_grad():
-        for name, p in network.named_parameters():
-            if name.endswith("noise_strength"):
-                p.fill_(0.3)
-        network.mapping(torch.randn(64, 8), torch.eye(3)[:1].expand(64, 3))
-    return network.eval().requires_grad_(False)
+        network.train().mapping(torch.randn(64, 8), torch.eye(3)[:1].expand(64, 3))
+    return network.eval()
 
 
 def test_a_seed_is_the_image_of_its_latent() -> None:

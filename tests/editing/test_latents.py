@@ -9,7 +9,8 @@ import torch
 
 from stylegen.editing.latents import Latents, network_digest, read_notes
 from stylegen.errors import InputError
-from stylegen.networks import Generator, GeneratorConfig
+from stylegen.networks import Generator
+from tests.editing import small
 
 
 def some(count: int = 2, network: str = "") -> Latents:
@@ -18,9 +19,7 @@ def some(count: int = 2, network: str = "") -> Latents:
 
 
 def network(**changes: int) -> Generator:
-    torch.manual_seed(0)
-    config = {"resolution": 16, "z_dim": 4, "w_dim": 4, "channel_base": 64, "mapping_layers": 1}
-    return Generator(GeneratorConfig(**{**config, **changes})).eval()
+    return small.generator(**{"z_dim": 4, "w_dim": 4, **changes})
 
 
 def test_files_load_with_numpy_alone(tmp_path: Path) -> None:

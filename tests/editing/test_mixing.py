@@ -13,25 +13,19 @@ from stylegen.editing.sampling import draw_latents, noise_seeds, seeds_to_ws
 from stylegen.editing.sources import resolve
 from stylegen.errors import InputError
 from stylegen.latents import layer_resolutions
-from stylegen.networks import Generator, GeneratorConfig
+from stylegen.networks import Generator
+from tests.editing import small
 
 SIZES = [8, 16, 32, 64, 128, 256, 512, 1024]
 
 
 def generator(**changes: Any) -> Generator:
-    torch.manual_seed(1)
-    values = {
-        "resolution": 16, "z_dim": 8, "w_dim": 8, "mapping_layers": 2, "channel_base": 128,
-        "channel_max": 8,
-    }  # fmt: skip
-    network = Generator(GeneratorConfig(**{**values, **changes}))
+    network = small.generator(**changes)
     with torch.no_grad():
         for name, p in network.named_parameters():
-            if name.endswith("noise_strength"):
-                p.fill_(0.3)
             if name.endswith("torgb.weight"):
                 p.mul_(0.3)  # few pixels at the ends of the range
-    return network.eval().requires_grad_(False)
+    return network
 
 
 NETWORKS: list[dict[str, Any]] = [

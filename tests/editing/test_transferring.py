@@ -13,21 +13,7 @@ from stylegen.editing.restyle_config import TransferConfig
 from stylegen.editing.sampling import draw, draw_latents, seeds_to_ws
 from stylegen.editing.transferring import blend_styles, style_layers, transfer, transfer_latents
 from stylegen.errors import InputError
-from stylegen.networks import Generator, GeneratorConfig
-
-
-def generator(**changes: Any) -> Generator:
-    torch.manual_seed(1)
-    values = {
-        "resolution": 16, "z_dim": 8, "w_dim": 8, "mapping_layers": 2, "channel_base": 128,
-        "channel_max": 8,
-    }  # fmt: skip
-    network = Generator(GeneratorConfig(**{**values, **changes}))
-    with torch.no_grad():
-        for name, p in network.named_parameters():
-            if name.endswith("noise_strength"):
-                p.fill_(0.3)
-    return network.eval().requires_grad_(False)
+from tests.editing.small import generator
 
 
 def latents(count: int, num_ws: int = 6, seed: int = 0) -> Latents:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stylegen.editing.directions.applying import move as move
     from stylegen.editing.directions.applying import parse_strengths as parse_strengths
     from stylegen.editing.directions.applying import plane as plane
+    from stylegen.editing.directions.applying import sheet as sheet
     from stylegen.editing.directions.applying import step as step
     from stylegen.editing.directions.applying import strengths as strengths
     from stylegen.editing.directions.applying import strip as strip
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
     from stylegen.editing.directions.direction import adopt as adopt
     from stylegen.editing.directions.direction import find_files as find_files
     from stylegen.editing.directions.factorising import sefa as sefa
+    from stylegen.editing.directions.factors import from_factor as from_factor
     from stylegen.editing.directions.judging import Report as Report
-    from stylegen.editing.directions.judging import report as report
+    from stylegen.editing.directions.judging import report_directions as report_directions
     from stylegen.editing.directions.labelled import from_classes as from_classes
-    from stylegen.editing.directions.labelled import from_factor as from_factor
     from stylegen.editing.directions.labelled import from_labels as from_labels
-    from stylegen.editing.directions.labelled import read_labels as read_labels
+    from stylegen.editing.directions.labels import read_labels as read_labels
     from stylegen.editing.directions.pathlength import NetworkSpace as NetworkSpace
     from stylegen.editing.directions.pathlength import PathLengths as PathLengths
     from stylegen.editing.directions.pathlength import path_lengths as path_lengths
@@ -53,7 +54,7 @@ _HOMES = {
     "fit_boundary": "boundary",
     "frames": "applying",
     "from_classes": "labelled",
-    "from_factor": "labelled",
+    "from_factor": "factors",
     "from_labels": "labelled",
     "measure_spread": "spread",
     "move": "applying",
@@ -61,10 +62,11 @@ _HOMES = {
     "path_lengths": "pathlength",
     "pca": "principal",
     "plane": "applying",
-    "read_labels": "labelled",
-    "report": "judging",
+    "read_labels": "labels",
+    "report_directions": "judging",
     "report_table": "tables",
     "sefa": "factorising",
+    "sheet": "applying",
     "step": "applying",
     "strengths": "applying",
     "strip": "applying",

@@ -17,6 +17,7 @@ from stylegen.editing.directions.direction import Direction
 from stylegen.editing.directions.spread import Spread, measure_spread
 from stylegen.editing.latents import Latents
 from stylegen.editing.sampling import draw, noise_seeds
+from stylegen.editing.sources import PhotoProjector, Source, resolve
 from stylegen.errors import InputError
 from stylegen.images import make_grid
 from stylegen.networks import Generator, Noise
@@ -76,26 +77,42 @@ def _moved(w: Tensor, steps: Sequence[Tensor], amounts: Sequence[Sequence[float]
     return (w.double()[:, None] + shifts).float()
 
 
+def as_latents(
+    generator: Generator,
+    sources: Source | Sequence[Source],
+    photos: PhotoProjector | None,
+    class_name: str | int | None = None,
+) -> Latents:
+    """Return the latents of sources; latents stay as they are, once it is clear that they fit."""
+    if not isinstance(sources, Latents):
+        return resolve(generator, sources, class_name=class_name, photos=photos)
+    sources.check(generator)
+    return sources
+
+
 def move(
     generator: Generator,
-    latents: Latents,
+    sources: Source | Sequence[Source],
     direction: Direction,
     amount: float,
+    *,
     spread: Spread | None = None,
+    photos: PhotoProjector | None = None,
 ) -> Latents:
     """Return latents moved along a direction.
 
     Args:
-        generator: the network that they belong to.
-        latents: N.
+        generator: from :func:`stylegen.load`.
+        sources: N seeds, files or latents; see :func:`~stylegen.editing.sources.resolve`.
         direction: of this network's shape; its layers are those that move.
         amount: the strength, in standard deviations of w along the direction.
         spread: see :func:`step`.
+        photos: projects photos; see :func:`~stylegen.editing.sources.photo_projector`.
 
     Raises:
-        InputError: the latents or the direction do not fit the network.
+        InputError: the sources or the direction do not fit the network.
     """
-    latents.check(generator)
+    latents = as_latents(generator, sources, photos)
     moved = _moved(latents.w, [step(generator, direction, spread)], [[amount]])[:, 0]
     names = tuple(f"{source} {direction.name}{amount:+g}" for source in latents.sources)
     return Latents(w=moved, sources=names, network=latents.network)
@@ -111,72 +128,108 @@ def _draw(generator: Generator, latents: Latents, ws: Tensor, noise: Noise) -> T
 
 def strip(
     generator: Generator,
-    latents: Latents,
+    sources: Source | Sequence[Source],
     direction: Direction,
     amounts: Sequence[float],
     *,
     noise: Noise = "const",
     spread: Spread | None = None,
+    photos: PhotoProjector | None = None,
 ) -> Tensor:
     """Draw latents moved along a direction.
 
     Args:
         generator: from :func:`stylegen.load`.
-        latents: N.
+        sources: N; see :func:`move`.
         direction: of this network's shape; its layers are those that move.
         amounts: S strengths, in standard deviations of w along the direction; 0 is the latent
             itself, bit for bit.
         noise: see :func:`~stylegen.editing.sampling.draw`; each latent keeps its own.
         spread: see :func:`step`.
+        photos: see :func:`move`.
 
     Returns:
         (N, S, C, H, W) uint8 on the CPU.
 
     Raises:
-        InputError: the latents or the direction do not fit the network.
+        InputError: the sources or the direction do not fit the network.
     """
-    latents.check(generator)
-    taken = step(generator, direction, spread)
-    return _draw(generator, latents, _moved(latents.w, [taken], [[s] for s in amounts]), noise)
+    latents = as_latents(generator, sources, photos)
+    one = step(generator, direction, spread)
+    return _draw(generator, latents, _moved(latents.w, [one], [[s] for s in amounts]), noise)
 
 
 def plane(
     generator: Generator,
-    latents: Latents,
+    sources: Source | Sequence[Source],
     across: Direction,
     down: Direction,
     amounts: Sequence[float],
     *,
     noise: Noise = "const",
     spread: Spread | None = None,
+    photos: PhotoProjector | None = None,
 ) -> Tensor:
     """Draw latents moved along two directions at once.
 
     Args:
         generator: from :func:`stylegen.load`.
-        latents: N.
+        sources: N; see :func:`move`.
         across: the direction that columns follow.
         down: the direction that rows follow.
         amounts: S strengths of each.
         noise: see :func:`strip`.
         spread: see :func:`step`.
+        photos: see :func:`move`.
 
     Returns:
         (N, S, S, C, H, W) uint8 on the CPU: [n, i, j] has strength i of ``down``, j of ``across``.
 
     Raises:
-        InputError: the latents or a direction do not fit the network.
+        InputError: the sources or a direction do not fit the network.
     """
-    latents.check(generator)
-    taken = [step(generator, direction, spread) for direction in (across, down)]
+    latents = as_latents(generator, sources, photos)
+    steps = [step(generator, direction, spread) for direction in (across, down)]
     pairs = [(x, y) for y in amounts for x in amounts]
-    images = _draw(generator, latents, _moved(latents.w, taken, pairs), noise)
+    images = _draw(generator, latents, _moved(latents.w, steps, pairs), noise)
     return images.reshape(len(latents), len(amounts), len(amounts), *images.shape[2:])
+
+
+def sheet(
+    generator: Generator,
+    sources: Source | Sequence[Source],
+    directions: Sequence[Direction],
+    amounts: Sequence[float],
+    *,
+    spread: Spread | None = None,
+    photos: PhotoProjector | None = None,
+) -> Tensor:
+    """Draw one picture of several directions: for each of them, a row for each source.
+
+    Args:
+        generator: from :func:`stylegen.load`.
+        sources: N; see :func:`move`.
+        directions: at least one, of this network's shape.
+        amounts: S strengths, a column each.
+        spread: see :func:`step`.
+        photos: see :func:`move`.
+
+    Returns:
+        (C, H', W') uint8 on the CPU.
+
+    Raises:
+        InputError: there is no direction, or the sources or one do not fit the network.
+    """
+    if not directions:
+        raise InputError("there is no direction to draw; wanted at least one")
+    latents = as_latents(generator, sources, photos)
+    rows = [strip(generator, latents, d, amounts, spread=spread) for d in directions]
+    return make_grid(torch.cat(rows).flatten(0, 1), len(amounts))
 
 
 def frames(
     generator: Generator,
-    latents: Latents,
+    sources: Source | Sequence[Source],
     direction: Direction,
     low: float,
     high: float,
@@ -184,30 +237,32 @@ def frames(
     *,
     noise: Noise = "const",
     spread: Spread | None = None,
+    photos: PhotoProjector | None = None,
 ) -> Iterator[Tensor]:
     """Yield a loop from one strength to another and back, slowing down at the ends.
 
     Args:
         generator: from :func:`stylegen.load`.
-        latents: N, all of them in every frame, side by side.
+        sources: N, all of them in every frame, side by side; see :func:`move`.
         direction: see :func:`strip`.
         low: strength of the first frame.
         high: strength half-way; reached exactly where ``count`` is even.
         count: number of frames.
         noise: see :func:`strip`.
         spread: see :func:`step`.
+        photos: see :func:`move`.
 
     Yields:
         (C, H', W') uint8.
 
     Raises:
-        InputError: the latents or the direction do not fit the network.
+        InputError: the sources or the direction do not fit the network.
     """
-    latents.check(generator)
-    taken = step(generator, direction, spread)
+    latents = as_latents(generator, sources, photos)
+    one = step(generator, direction, spread)
     columns = math.ceil(math.sqrt(len(latents)))
     for i in range(count):
         share = (1 - math.cos(2 * math.pi * i / count)) / 2
         amount = low * (1 - share) + high * share
-        images = _draw(generator, latents, _moved(latents.w, [taken], [[amount]]), noise)
+        images = _draw(generator, latents, _moved(latents.w, [one], [[amount]]), noise)
         yield make_grid(images[:, 0], columns)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegen.editing.latents import SHOWN_DIGITS, SUFFIX, network_digest, read_arrays
+from stylegen.editing.latents import SHOWN_DIGITS, SUFFIX, latents_digest, read_arrays
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.networks import Generator
@@ -209,13 +209,16 @@ def adopt(
         directions: as loaded.
         generator: the network.
         layers: that they shall move instead of their own.
-        other_network: also take directions that were found in another network of this shape, such
-            as the one that this was fine-tuned from; strengths are then counted in this one's w.
+        other_network: also take directions that were found in any other network of this shape.
+
+    Returns:
+        The directions. Strengths of those that were found in another network are counted in this
+        one's w.
 
     Raises:
         InputError: a direction does not fit, or is another network's.
     """
-    digest, ready = network_digest(generator), []
+    digest, ready = latents_digest(generator), []
     for direction in directions:
         direction.check(generator, None if other_network else digest)
         if direction.network and direction.network != digest:

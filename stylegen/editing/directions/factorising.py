@@ -21,7 +21,7 @@ from stylegen.editing.directions.spread import (
     fix_signs,
     measure_spread,
 )
-from stylegen.editing.latents import network_digest
+from stylegen.editing.latents import latents_digest
 from stylegen.errors import InputError
 from stylegen.networks import Generator
 
@@ -102,7 +102,7 @@ def sefa(
     chosen = tuple(range(config.num_ws) if layers is None else layers)
     check_count(count, config.w_dim)
     values, vectors = factorise(style_weights(generator, chosen))
-    spread, digest = spread or measure_spread(generator), network_digest(generator)
+    spread, digest = spread or measure_spread(generator), latents_digest(generator)
     return [
         Direction(
             vector=vector.float(),

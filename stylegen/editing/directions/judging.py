@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from stylegen import configs
-from stylegen.editing.directions.applying import step, strip
+from stylegen.editing.directions.applying import as_latents, step, strip
 from stylegen.editing.directions.config import DEFAULT_REPORT, ReportConfig
 from stylegen.editing.directions.direction import Direction
 from stylegen.editing.directions.pathlength import (
@@ -24,9 +24,10 @@ from stylegen.editing.directions.pathlength import (
     path_lengths,
 )
 from stylegen.editing.directions.reading import Factor, FactorReader
-from stylegen.editing.directions.spread import measure_spread
-from stylegen.editing.latents import Latents, network_digest
-from stylegen.editing.sampling import draw, seeds_to_ws
+from stylegen.editing.directions.spread import Spread, measure_spread
+from stylegen.editing.latents import Latents, latents_digest
+from stylegen.editing.sampling import draw_latents
+from stylegen.editing.sources import PhotoProjector, Source
 from stylegen.errors import InputError
 from stylegen.networks import Generator
 
@@ -89,6 +90,7 @@ class Report:
     Attributes:
         network: its digest.
         config: how it was measured.
+        sources: names of the latents that were moved.
         directions: in the order given.
         path: the network's path lengths.
         qualities: (factor, share of its variance that is read right on held-out faces).
@@ -98,6 +100,7 @@ class Report:
 
     network: str
     config: ReportConfig
+    sources: tuple[str, ...]
     directions: tuple[DirectionReport, ...]
     path: PathLengths
     qualities: tuple[tuple[str, float], ...] = ()
@@ -149,34 +152,26 @@ def purity(changes: Sequence[FactorChange]) -> float | None:
     return max(change.change for change in changes) / total if total > 0 else None
 
 
+@dataclass(kw_only=True, eq=False)
 class _Judge:
     """What all directions of a report are judged with."""
 
-    def __init__(
-        self,
-        generator: Generator,
-        space: FeatureSpace,
-        reader: FactorReader | None,
-        config: ReportConfig,
-        class_name: str | int | None,
-    ) -> None:
-        self.generator, self.space, self.reader, self.config = generator, space, reader, config
-        self.class_name = class_name
-        seeds = list(range(config.samples))
-        ws = seeds_to_ws(generator, seeds, class_name=class_name).cpu()
-        self.latents = Latents(w=ws, sources=tuple(str(seed) for seed in seeds))
-        self.spread = measure_spread(generator)
+    generator: Generator
+    space: FeatureSpace
+    reader: FactorReader | None
+    config: ReportConfig
+    latents: Latents
+    spread: Spread
 
     def oddness(self) -> float | None:
         if self.reader is None:
             return None
-        device = next(self.generator.parameters()).device
-        return self.reader.oddness(draw(self.generator, self.latents.w.to(device)))
+        return self.reader.oddness(draw_latents(self.generator, self.latents))
 
     def _rate(self, direction: Direction) -> float:
         epsilon = self.config.epsilon
-        taken = step(self.generator, direction, self.spread)
-        moved = (self.latents.w.double() + epsilon * taken).float()
+        one = step(self.generator, direction, self.spread)
+        moved = (self.latents.w.double() + epsilon * one).float()
         found = distances(self.generator, self.space, self.latents.w, moved)
         return float(found.mean()) / epsilon**2
 
@@ -201,14 +196,15 @@ class _Judge:
             purity=purity(changes),
         )
 
-    def summary(self, found: Sequence[DirectionReport]) -> Report:
+    def summary(self, found: Sequence[DirectionReport], path: PathLengths) -> Report:
         oddness = self.oddness()
         factors = () if self.reader is None else self.reader.factors
         return Report(
-            network=network_digest(self.generator),
+            network=latents_digest(self.generator),
             config=self.config,
+            sources=self.latents.sources,
             directions=tuple(found),
-            path=path_lengths(self.generator, self.space, self.config, self.class_name),
+            path=path,
             qualities=tuple((factor.name, factor.quality) for factor in factors),
             oddness=oddness,
             notes=_notes(oddness),
@@ -221,14 +217,27 @@ def _notes(oddness: float | None) -> tuple[str, ...]:
     return (_UNLIKE.format(oddness),) if oddness > ODD else ()
 
 
-def report(
+def _check(
+    generator: Generator, directions: Sequence[Direction], reader: FactorReader | None
+) -> None:
+    if not directions:
+        raise InputError("there is no direction to report on; wanted at least one")
+    for direction in directions:
+        direction.check(generator)
+    if reader is not None:
+        reader.check_channels(generator.config.img_channels)
+
+
+def report_directions(
     generator: Generator,
     directions: Sequence[Direction],
     space: FeatureSpace,
     *,
+    sources: Source | Sequence[Source] | None = None,
     reader: FactorReader | None = None,
     config: ReportConfig = DEFAULT_REPORT,
     class_name: str | int | None = None,
+    photos: PhotoProjector | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Judge directions of a network.
@@ -237,24 +246,32 @@ def report(
         generator: from :func:`stylegen.load`.
         directions: at least one, of this network's shape.
         space: what the path lengths and rates are measured in.
+        sources: seeds, files or latents that are moved; None: the seeds from 0, as many as the
+            configuration says.
         reader: reads the built-in faces' factors; None: they are left out.
         config: strength, numbers of samples, step, seed.
-        class_name: class of all seeds; see :func:`~stylegen.editing.sampling.generate`.
+        class_name: class of seeds and paths; see :func:`~stylegen.editing.sampling.generate`.
+        photos: projects photos; see :func:`~stylegen.editing.sources.photo_projector`.
         progress: called with (directions done, directions in all).
 
     Raises:
-        InputError: there is no direction, one does not fit, or factors are to be read off images
-            that are not RGB.
+        InputError: there is no direction, one or a source does not fit, or factors are to be read
+            off images that are not RGB.
     """
-    if not directions:
-        raise InputError("there is no direction to report on; wanted at least one")
-    for direction in directions:
-        direction.check(generator)
-    if reader is not None:
-        reader.check_channels(generator.config.img_channels)
-    judge, found = _Judge(generator, space, reader, config, class_name), []
+    _check(generator, directions, reader)
+    judge = _Judge(
+        generator=generator,
+        space=space,
+        reader=reader,
+        config=config,
+        latents=as_latents(
+            generator, range(config.samples) if sources is None else sources, photos, class_name
+        ),
+        spread=measure_spread(generator),
+    )
+    found = []
     for direction in directions:
         found.append(judge(direction))
         if progress is not None:
             progress(len(found), len(directions))
-    return judge.summary(found)
+    return judge.summary(found, path_lengths(generator, space, config, class_name))

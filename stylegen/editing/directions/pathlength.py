@@ -24,6 +24,7 @@ from stylegen.editing.directions.config import DEFAULT_REPORT, ReportConfig
 from stylegen.latents import class_index, one_hot
 from stylegen.networks import Generator
 from stylegen.perceptual import FeatureNetwork
+from stylegen.spheres import great_arc
 
 _BATCH = 16
 
@@ -84,26 +85,6 @@ class PathLengths:
     space: str
     samples: int
     epsilon: float
-
-
-def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Go from one direction to another along the sphere.
-
-    Args:
-        a: (N, Z).
-        b: (N, Z).
-        t: (N, 1), 0 at a and 1 at b.
-
-    Returns:
-        (N, Z) of length 1.
-    """
-    a, b = (x / x.norm(dim=1, keepdim=True) for x in (a, b))
-    dot = (a * b).sum(dim=1, keepdim=True).clamp(-1, 1)
-    across = b - dot * a
-    across = across / across.norm(dim=1, keepdim=True).clamp_min(1e-12)
-    angle = t * dot.acos()
-    arc: Tensor = a * angle.cos() + across * angle.sin()
-    return arc
 
 
 @torch.no_grad()
@@ -174,7 +155,7 @@ def path_lengths(
     w, w_error = _mean(distances(generator, space, in_w[0], in_w[1]), eps)
     in_z: tuple[float | None, float | None] = (None, None)
     if sizes.z_dim:
-        a, b = (_map(generator, slerp(z[0], z[1], t + shift), c[0]) for shift in (0, eps))
+        a, b = (_map(generator, great_arc(z[0], z[1], t + shift), c[0]) for shift in (0, eps))
         in_z = _mean(distances(generator, space, a, b), eps)
     return PathLengths(
         w=w, w_error=w_error, z=in_z[0], z_error=in_z[1], space=space.name, samples=count,

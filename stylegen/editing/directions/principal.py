@@ -17,7 +17,7 @@ from stylegen.editing.directions.spread import (
     fix_signs,
     measure_spread,
 )
-from stylegen.editing.latents import network_digest
+from stylegen.editing.latents import latents_digest
 from stylegen.errors import InputError
 from stylegen.networks import Generator
 
@@ -55,7 +55,7 @@ def pca(
     """
     check_count(count, generator.config.w_dim)
     chosen = tuple(range(generator.config.num_ws) if layers is None else layers)
-    digest = network_digest(generator)
+    digest = latents_digest(generator)
     variances, vectors = components(spread or measure_spread(generator))
     rank = int((variances > 1e-12 * variances[0]).sum())
     if count > rank:

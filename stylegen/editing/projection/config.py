@@ -90,6 +90,11 @@ class ProjectionConfig:
         """Steps of an image: on the code, then on the maps alone."""
         return self.steps + (self.map_steps if self.noise_maps == "after" else 0)
 
+    @property
+    def takes_known(self) -> bool:
+        """Whether known latents can stand for the search: nothing else of it is asked for."""
+        return self.noise_maps != "joint" and self.traced == 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class TuningConfig:

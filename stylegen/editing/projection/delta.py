@@ -16,7 +16,13 @@ import torch
 from torch import Tensor
 
 from stylegen.checkpoints import SUFFIX, read_header, read_tensors, write_tensors
-from stylegen.editing.latents import Latents, network_digest
+from stylegen.editing.latents import (
+    SHOWN_DIGITS,
+    Latents,
+    latents_digest,
+    network_digest,
+    take_latents_of,
+)
 from stylegen.editing.measures import psnr
 from stylegen.editing.sampling import draw
 from stylegen.errors import InputError
@@ -25,7 +31,6 @@ from stylegen.networks import Generator
 KIND = "stylegen delta"
 VERSION = 1
 RANKS = (1, 2, 4, 8, 16, 32, 64)
-_SHOWN = 12
 _LEFT, _RIGHT, _SCALE = ":left", ":right", ":scale"
 
 
@@ -175,7 +180,7 @@ def apply_delta(generator: Generator, path: str | Path) -> Generator:
         path: from :func:`save_delta`.
 
     Returns:
-        A tuned copy, on the same device.
+        A tuned copy, on the same device. Its latents are those of the generator.
 
     Raises:
         InputError: the file is missing, damaged or no delta, or of another network.
@@ -185,14 +190,16 @@ def apply_delta(generator: Generator, path: str | Path) -> Generator:
         raise InputError(
             f"{path} has format version {header.get('version')!r}; this stylegen reads {VERSION}"
         )
-    digest = network_digest(generator)
-    if header.get("network") != digest:
+    own, wanted = network_digest(generator), str(header.get("network"))
+    if wanted != own:
         raise InputError(
-            f"{path} is a delta of network {str(header.get('network'))[:_SHOWN]}, not of this "
-            f"one, {digest[:_SHOWN]}"
+            f"{path} is a delta of network {wanted[:SHOWN_DIGITS]}, not of this one, "
+            f"{own[:SHOWN_DIGITS]}"
         )
     tensors = {
         name: value.to(next(generator.parameters()).device)
         for name, value in read_tensors(path).items()
     }
-    return _add(generator, tensors, str(path))
+    tuned = _add(generator, tensors, str(path))
+    take_latents_of(tuned, latents_digest(generator))
+    return tuned

@@ -1,15 +1,8 @@
 """Project photos into a folder: latents, images, videos, tuned generators, a report.
 
-    OUT/photo.npz, photo.png            the latent, and what it draws
-    OUT/photo.pasted.png                the photo with its crop replaced
-    OUT/photo.delta.safetensors         what tuning changed, with photo.delta.json (its header to
-                                        read) and photo.tuned.png
-    OUT/photo.mp4                       target and projection, step by step
-    OUT/contact.png, report.json, report.txt
-    OUT/.stylegen-unfinished/           states and a manifest, while the work goes on
-
-A run that was stopped goes on where its states are, if the manifest is of the same run; they are
-removed when the report is written. No other file is replaced unasked, and a photo never.
+Which files these are: :mod:`stylegen.editing.projection.outputs`. Latents are kept beside their
+photos too, and those that are there are not searched for again
+(:mod:`stylegen.editing.projection.keeping`).
 
 N photos, C channels, H height, W width.
 """
@@ -17,7 +10,6 @@ N photos, C channels, H height, W width.
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,126 +17,66 @@ import torch
 from torch import Tensor
 
 from stylegen import configs
-from stylegen.checkpoints import SUFFIX
+from stylegen.checkpoints import SUFFIX, read_info
 from stylegen.editing.latents import SUFFIX as LATENTS_SUFFIX
 from stylegen.editing.projection.config import ProjectionConfig, TuningConfig
 from stylegen.editing.projection.delta import apply_delta, is_delta_of, save_delta
 from stylegen.editing.projection.distances import Distance
-from stylegen.editing.projection.photos import Photo, paste
+from stylegen.editing.projection.keeping import about_latents, find_kept, keep
+from stylegen.editing.projection.outputs import UNFINISHED, VIDEO_FPS, Wanted, start
+from stylegen.editing.projection.photos import Photo, parse_crop, paste, read_photo
 from stylegen.editing.projection.projecting import Report, about_search, project
 from stylegen.editing.projection.report import as_json, as_table, contact_sheet
 from stylegen.editing.projection.results import Measures, Projection, measure
 from stylegen.editing.projection.starting import image_key
-from stylegen.editing.projection.states import forget, read_manifest, write_manifest
+from stylegen.editing.projection.states import forget
 from stylegen.editing.projection.tuning import about_tuning, tune
 from stylegen.editing.sampling import draw
-from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.images import save_image
-from stylegen.images.video import check_video, open_video
+from stylegen.images.video import open_video
 from stylegen.latents import class_index
 from stylegen.networks import Generator
 
-UNFINISHED = ".stylegen-unfinished"
-SUMMARY = ("report.json", "report.txt", "contact.png")
-VIDEO_FPS = 30
+Stages = Callable[[str], Report]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What to write beside latents, images and the report.
-
-    Attributes:
-        paste: the photos with their crops replaced.
-        tuning: tune the generator to each photo, so.
-        video: suffix of videos of the search: ".mp4", ".gif" or ".webp"; None: no videos.
-    """
-
-    paste: bool = False
-    tuning: TuningConfig | None = None
-    video: str | None = None
-
-    def suffixes(self) -> list[str]:
-        """Return what is appended to a photo's stem."""
-        tuned = [f".delta{SUFFIX}", ".delta.json", ".tuned.png"] if self.tuning else []
-        pasted = [".pasted.png"] if self.paste else []
-        return [".png", LATENTS_SUFFIX, *pasted, *tuned, *([self.video] if self.video else [])]
-
-    def files(self, stems: Sequence[str]) -> list[str]:
-        """Return the names of all files that are written for photos of these stems."""
-        return [*SUMMARY, *(f"{stem}{suffix}" for stem in stems for suffix in self.suffixes())]
-
-
-def _check_names(out: Path, paths: Sequence[Path], names: Sequence[str]) -> None:
-    """Refuse names that two files would have, and those of the photos themselves."""
-    for path in paths:
-        if path.stem in {Path(name).stem for name in SUMMARY}:
-            raise InputError(f"{path} would be taken for {out}'s {path.stem}; rename it")
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"two photos would both become {twice[0]}; rename one")
-    photos = {path.resolve() for path in paths}
-    for name in names:
-        if (out / name).resolve() in photos:
-            raise InputError(f"{out / name} is one of the photos; take another folder")
-
-
-def prepare(out: Path, paths: Sequence[Path], wanted: Wanted, overwrite: bool) -> bool:
-    """Make sure, before the work, that a folder can take what will be written.
+def read_all(paths: Sequence[Path], network: Path, crop: str | None = None) -> list[Photo]:
+    """Read photos for a snapshot's network, before that is loaded.
 
     Args:
-        out: the folder; may be missing.
         paths: the photos.
-        wanted: what will be written.
-        overwrite: replace what is there, and forget an unfinished run.
-
-    Returns:
-        Whether an unfinished run goes on.
+        network: the snapshot.
+        crop: of all of them, see :func:`~stylegen.editing.projection.photos.parse_crop`; None: all
+            of each.
 
     Raises:
-        InputError: a file is there already, or is a photo; two files would have one name; an
-            unfinished run writes other files; or a video cannot be made.
-        OSError: an unfinished run cannot be removed.
+        InputError: a photo, the snapshot or the crop cannot be read.
     """
-    names = wanted.files([path.stem for path in paths])
-    _check_names(out, paths, names)
-    if wanted.video:
-        check_video(out / f"{paths[0].stem}{wanted.video}", VIDEO_FPS, overwrite=True)
-    if overwrite:
-        forget(out / UNFINISHED)
-        return False
-    manifest = read_manifest(out / UNFINISHED)
-    if manifest is not None and manifest.get("files") != sorted(names):
-        raise InputError(_other_run(out, "photos or files to write"))
-    if manifest is None:
-        for name in names:
-            if (out / name).exists():
-                raise InputError(f"{out / name} exists already; --overwrite replaces it")
-    return manifest is not None
+    box = None if crop is None else parse_crop(crop)
+    shape = read_info(network).generator
+    return [read_photo(path, shape, box) for path in paths]
 
 
-def _other_run(out: Path, what: str) -> str:
-    return (
-        f"{out / UNFINISHED} is of an unfinished run with other {what}; take those, another "
-        "folder, or start anew with --overwrite"
-    )
-
-
-def _start(
-    generator: Generator, photos: Sequence[Photo], distance: Distance, out: Path,
-    config: ProjectionConfig, wanted: Wanted, class_name: str | int | None,
-) -> bool:  # fmt: skip
-    """Write the manifest, or find it the same; return whether an unfinished run goes on."""
+def _search(
+    generator: Generator, photos: Sequence[Photo], distance: Distance, config: ProjectionConfig,
+    states: Path, class_name: str | int | None, others: Sequence[Distance], told: Report | None,
+) -> Projection:  # fmt: skip
+    """Project photos whose latents are not kept beside them, and keep those that are found."""
     chosen = class_index(class_name, generator.config.c_dim, generator.class_names)
-    images = sorted(f"{image_key(photo.target, 0):016x}" for photo in photos)
-    about = {**about_search(generator, distance, config, chosen), "images": images}
-    names = wanted.files([photo.path.stem for photo in photos])
-    manifest = read_manifest(out / UNFINISHED)
-    if manifest is None:
-        write_manifest(out / UNFINISHED, about, names)
-    elif (manifest.get("about"), manifest.get("files")) != (about, sorted(names)):
-        raise InputError(_other_run(out, "settings or photos"))
-    return manifest is not None
+    abouts = [about_latents(generator, distance, config, chosen, photo.crop) for photo in photos]
+    pairs = list(zip(photos, abouts, strict=True))
+    kept = [find_kept(photo.path, photo.target, about) for photo, about in pairs]
+    found = project(
+        generator, torch.stack([photo.target for photo in photos]), distance, config,
+        sources=[photo.path.name for photo in photos], class_name=class_name, progress=told,
+        states=states, known=kept if config.takes_known else (), others=others,
+    )  # fmt: skip
+    for i, (photo, about) in enumerate(pairs):
+        if kept[i] is None:
+            keep(photo.path, photo.target, about, found.as_known(i))
+    return found
 
 
 def _tuned_images(
@@ -200,6 +132,34 @@ def _write_images(
             save_image(best[i], out / f"{stem}.tuned.png")
 
 
+def _write_report(out: Path, report: dict[str, Any], sheet: Tensor) -> None:
+    save_image(sheet, out / "contact.png")
+    _write_text(out / "report.txt", as_table(report))
+    _write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
+
+
+def _tune_all(
+    generator: Generator, found: Projection, distance: Distance, config: TuningConfig,
+    files: Sequence[Path], goes_on: bool, others: Sequence[Distance], progress: Report | None,
+) -> tuple[Tensor, tuple[Measures, ...], dict[str, Any]]:  # fmt: skip
+    """Tune to all photos; return images, their measures, and what the report says of it."""
+    images, notes = _tuned_images(generator, found, distance, config, files, goes_on, progress)
+    device = next(generator.parameters()).device
+    measures = measure(images, found.targets, distance, device, others)
+    return images, measures, {"tuning": configs.to_dict(config), "deltas": notes}
+
+
+def _begin(
+    generator: Generator, photos: Sequence[Photo], distance: Distance, out: Path,
+    config: ProjectionConfig, wanted: Wanted, class_name: str | int | None,
+) -> bool:  # fmt: skip
+    """Begin a run or go on with the same one; return whether it goes on."""
+    chosen = class_index(class_name, generator.config.c_dim, generator.class_names)
+    images = sorted(f"{image_key(photo.target, 0):016x}" for photo in photos)
+    about = {**about_search(generator, distance, config, chosen), "images": images}
+    return start(out, about, wanted.files([photo.path.stem for photo in photos]))
+
+
 def project_photos(
     generator: Generator,
     photos: Sequence[Photo],
@@ -210,7 +170,7 @@ def project_photos(
     *,
     class_name: str | int | None = None,
     others: Sequence[Distance] = (),
-    progress: Callable[[str], Report] | None = None,
+    progress: Stages | None = None,
 ) -> dict[str, Any]:
     """Project photos and write everything into a folder.
 
@@ -218,10 +178,11 @@ def project_photos(
         generator: from :func:`stylegen.load`.
         photos: at least one, see :func:`~stylegen.editing.projection.photos.read_photo`.
         distance: to minimise.
-        out: an existing folder, see :func:`prepare`.
+        out: an existing folder, see :func:`~stylegen.editing.projection.outputs.prepare`.
         config: the recipe.
         wanted: what to write beside latents, images and the report.
-        class_name: for conditional networks, see :func:`project`.
+        class_name: for conditional networks, see
+            :func:`~stylegen.editing.projection.projecting.project`.
         others: further distances to report.
         progress: given a stage's name ("projecting" or "tuning"), returns who is told of it.
 
@@ -229,36 +190,32 @@ def project_photos(
         The report, as in report.json.
 
     Raises:
-        InputError: as :func:`project`; or an unfinished run has other settings or photos.
+        InputError: as :func:`~stylegen.editing.projection.projecting.project`; or an unfinished
+            run has other settings or photos.
         OSError: a file cannot be written.
     """
 
     def told(stage: str) -> Report | None:
         return None if progress is None else progress(stage)
 
-    goes_on = _start(generator, photos, distance, out, config, wanted, class_name)
-    states, targets = out / UNFINISHED, torch.stack([photo.target for photo in photos])
-    found = project(
-        generator, targets, distance, config, sources=[photo.path.name for photo in photos],
-        class_name=class_name, progress=told("projecting"), states=states, others=others,
-    )  # fmt: skip
-    stems, columns, more = [photo.path.stem for photo in photos], [found.images], {}
+    goes_on = _begin(generator, photos, distance, out, config, wanted, class_name)
+    states, stems = out / UNFINISHED, [photo.path.stem for photo in photos]
+    found = _search(
+        generator, photos, distance, config, states, class_name, others, told("projecting")
+    )
+    columns, more = [found.images], dict[str, Any]()
     tuned: tuple[Measures, ...] = ()
     if wanted.tuning:
         files = [out / f"{stem}.delta{SUFFIX}" for stem in stems]
-        images, notes = _tuned_images(
-            generator, found, distance, wanted.tuning, files, goes_on, told("tuning")
+        images, tuned, more = _tune_all(
+            generator, found, distance, wanted.tuning, files, goes_on, others, told("tuning")
         )
         columns.append(images)
-        tuned = measure(images, targets, distance, next(generator.parameters()).device, others)
-        more = {"tuning": configs.to_dict(wanted.tuning), "deltas": notes}
     _write_images(out, photos, found, columns[-1], wanted)
     if wanted.video:
         for i, stem in enumerate(stems):
             _write_video(generator, found, i, out / f"{stem}{wanted.video}")
-    save_image(contact_sheet(targets, columns), out / "contact.png")
     report = as_json(found, config, tuned, more)
-    _write_text(out / "report.txt", as_table(report))
-    _write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
+    _write_report(out, report, contact_sheet(found.targets, columns))
     forget(states)
     return report

@@ -25,6 +25,7 @@ _LARGEST_PX = 256
 _SQUEEZENET_SMALLEST_PX = 96
 _SQUEEZENET_TAPS = (1, 4, 7, 9, 10, 11, 12)  # the first convolution, then ends of fire modules
 _VGG_SMALLEST_PX = 32
+_LPIPS_FILES = ("weights-vgg16-lpips.pth", "vgg16-397923af.pth")  # torch-fidelity's, torchvision's
 
 
 def as_rgb(images: Tensor, name: str) -> Tensor:
@@ -94,6 +95,15 @@ class SqueezeNetDistance(Distance):
         return Features(layers=[unit_length(layer) for layer in layers], pixels=pyramid(images))
 
 
+def _hub_folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def lpips_at_hand() -> bool:
+    """Return whether the weights of LPIPS lie in torch.hub's cache, so that nothing is fetched."""
+    return all((_hub_folder() / name).is_file() for name in _LPIPS_FILES)
+
+
 def _open_lpips() -> nn.Module:
     """Build torch-fidelity's LPIPS; its weights come from torch.hub's cache or a download."""
     try:
@@ -105,7 +115,7 @@ def _open_lpips() -> nn.Module:
             "the distance lpips-vgg needs torch-fidelity: pip install torch-fidelity"
         ) from error
     except (OSError, RuntimeError) as error:
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        folder = _hub_folder()
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise InputError(
             f"the distance lpips-vgg could not get its weights ({reason}): put weights-vgg16-lpips"

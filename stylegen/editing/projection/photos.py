@@ -26,12 +26,14 @@ class Photo:
     Attributes:
         path: its file.
         picture: the whole of it, upright, with the network's channels.
+        crop: that was asked for, if any.
         box: what is projected, (left, top, right, bottom) in pixels.
         target: (C, H, W) uint8, the box at the network's size.
     """
 
     path: Path
     picture: Image.Image
+    crop: Crop | None
     box: tuple[int, int, int, int]
     target: Tensor
 
@@ -95,7 +97,7 @@ def read_photo(path: str | Path, config: GeneratorConfig, crop: Crop | None = No
         _log.warning("%s: %dx%d px are enlarged to %dx%d px", path, part.width, part.height, W, H)
     if part.size != (W, H):
         part = part.resize((W, H), Image.Resampling.LANCZOS)
-    return Photo(path=path, picture=picture, box=box, target=from_pil(part))
+    return Photo(path=path, picture=picture, crop=crop, box=box, target=from_pil(part))
 
 
 def paste(photo: Photo, image: Tensor) -> Image.Image:

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from stylegen import configs
-from stylegen.devices import full_float32
-from stylegen.editing.latents import Latents, network_digest
+from stylegen.devices import full_float32, precision_name
+from stylegen.editing.latents import Latents, latents_digest, network_digest
 from stylegen.editing.projection.config import ProjectionConfig
 from stylegen.editing.projection.distances import PIXEL_WEIGHT, Distance
 from stylegen.editing.projection.results import Projection, measure
 from stylegen.editing.projection.searching import Rows, Search
 from stylegen.editing.projection.starting import Beginning, begin, image_key
-from stylegen.editing.projection.states import Progress, StateFolder
+from stylegen.editing.projection.states import Known, Progress, StateFolder
 from stylegen.editing.sampling import GROUP, draw
 from stylegen.errors import InputError
 from stylegen.images import to_uint8
@@ -51,15 +51,29 @@ def _check(generator: Generator, images: Tensor, sources: Sequence[str] | None) 
     return names
 
 
+def _check_known(
+    generator: Generator, config: ProjectionConfig, known: Sequence[Known | None], count: int
+) -> None:
+    if known and len(known) != count:
+        raise InputError(f"{count} images were given, but {len(known)} known latents or None")
+    some = [one for one in known if one is not None]
+    if some and not config.takes_known:
+        raise InputError("known latents have no codes along the way and no noise maps of their own")
+    for one in some:
+        one.latents.check(generator, latents_digest(generator))
+
+
 def about_search(
     generator: Generator, distance: Distance, config: ProjectionConfig, chosen: int | None
 ) -> dict[str, Any]:
     """Return what a state must agree in for a search to go on with it; how many go together not."""
     settings = configs.to_dict(config)
     del settings["group"]
+    dtype, low_resolutions = generator.synthesis.precision
     return {
         "config": settings,
         "network": network_digest(generator),
+        "precision": [precision_name(dtype), low_resolutions],
         "distance": [distance.name, distance.digest, PIXEL_WEIGHT],
         "class": chosen,
     }
@@ -76,6 +90,7 @@ class _Run:
         beginning: Beginning,
         targets: Tensor,
         states: StateFolder | None,
+        known: Sequence[Known | None],
         progress: Report | None,
     ) -> None:
         self.generator, self.distance, self.config = generator, distance, config
@@ -86,6 +101,19 @@ class _Run:
         self.images = list(fresh if states is None else map(states.load, self.names))
         device = beginning.mean.device
         self.group = config.group or (1 if device.type == "cpu" else GROUP)
+        self.known = [one is not None and self.images[i].step == 0 for i, one in enumerate(known)]
+        for i, one in enumerate(known):
+            if one is not None and self.known[i]:
+                self.images[i] = self._begin_behind(i, one)
+
+    def _begin_behind(self, i: int, known: Known) -> Progress:
+        """Return the state behind the search for an image's code, which is known."""
+        w = known.latents.w.to(self.beginning.mean.device)
+        rows = self.search([i]).at(w[:, :1] if self.config.space == "w" else w)
+        rows["best.loss"] = torch.zeros_like(rows["best.loss"])  # nothing is compared with it
+        rows["best.step"] = torch.full_like(rows["best.step"], float(known.step))
+        own = {name: value.cpu() for name, value in rows.items()}
+        return Progress(rows=own, step=self.config.steps, seconds=known.seconds)
 
     def groups(self) -> Iterator[list[int]]:
         """Yield the images that are not finished, in groups that are equally far."""
@@ -104,11 +132,13 @@ class _Run:
         )
 
     def _rows(self, search: Search, members: list[int]) -> Rows:
+        """Return a group's state; behind the search, some images still have its moments."""
         if self.images[members[0]].step == 0:
             return search.begin()
         filled = members + members[-1:] * (self.group - len(members))
         each, device = [self.images[i].rows for i in filled], self.beginning.mean.device
-        return {name: torch.cat([rows[name] for rows in each]).to(device) for name in each[0]}
+        names = [name for name in each[0] if all(name in rows for rows in each)]
+        return {name: torch.cat([rows[name] for rows in each]).to(device) for name in names}
 
     def _note(self, members: list[int], rows: Rows, step: int, seconds: float) -> None:
         """Keep a group's state, and write it; of a finished image, only what is best."""
@@ -166,7 +196,7 @@ def _result(run: _Run, names: tuple[str, ...], others: Sequence[Distance]) -> Pr
     w = run.finished("best.code").expand(-1, num_ws, -1).contiguous()
     images, with_maps = draw(generator, w.to(device)), run.with_maps()
     return Projection(
-        latents=Latents(w=w, sources=names, network=network_digest(generator)),
+        latents=Latents(w=w, sources=names, network=latents_digest(generator)),
         targets=targets,
         images=images,
         with_maps=with_maps,
@@ -176,6 +206,7 @@ def _result(run: _Run, names: tuple[str, ...], others: Sequence[Distance]) -> Pr
         steps=tuple(int(step) for step in run.finished("best.step")),
         seconds=tuple(image.seconds for image in run.images),
         trace=run.finished("trace").expand(-1, -1, num_ws, -1).contiguous(),
+        known=tuple(run.known),
     )
 
 
@@ -190,6 +221,7 @@ def project(
     class_name: str | int | None = None,
     progress: Report | None = None,
     states: Path | None = None,
+    known: Sequence[Known | None] = (),
     others: Sequence[Distance] = (),
 ) -> Projection:
     """Find the latents that draw images.
@@ -204,6 +236,8 @@ def project(
         progress: told after each step: steps done, steps in all, the mean distance.
         states: folder in which unfinished searches are kept; one that was stopped goes on, and
             images finished in it are not searched for again. The caller removes it.
+        known: N latents that are not searched for again, or None for those that are; noise maps
+            are still fitted to them. Empty: none is known.
         others: further distances to report.
 
     Returns:
@@ -211,15 +245,18 @@ def project(
 
     Raises:
         InputError: the images are of another shape than the network's, there is no such class, or
-            the states are of other settings.
+            the states are of other settings; or more of the search is wanted than known latents
+            give.
         OSError: the states cannot be written.
     """
     names = _check(generator, images, sources)
     chosen = class_index(class_name, generator.config.c_dim, generator.class_names)
     about = about_search(generator, distance, config, chosen) if states is not None else {}
     folder = None if states is None else StateFolder(states, about)
+    _check_known(generator, config, known, len(names))
     beginning = begin(generator, config, class_name)
-    run = _Run(generator, distance, config, beginning, images, folder, progress)
+    found = list(known) or [None] * len(names)
+    run = _Run(generator, distance, config, beginning, images, folder, found, progress)
     for members in run.groups():
         run.run(members)
     return _result(run, names, others)

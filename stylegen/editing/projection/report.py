@@ -17,6 +17,7 @@ from stylegen.editing.projection.results import Measures, Projection
 from stylegen.images import make_grid
 
 _MARGIN_PX = 2
+_LPIPS_LIKE = ("lpips-vgg", "squeezenet", "discriminator")  # the nearest to LPIPS first
 
 
 def difference(images: Tensor, targets: Tensor) -> Tensor:
@@ -58,6 +59,11 @@ def _plain(measures: Measures) -> dict[str, Any]:
     return {**dataclasses.asdict(measures), "psnr_db": _finite(measures.psnr_db)}
 
 
+def _lpips_like(names: Sequence[str]) -> str | None:
+    """Name the distance that stands for LPIPS; None where there is only the pyramid."""
+    return next((name for name in _LPIPS_LIKE if name in names), None)
+
+
 def as_json(
     projection: Projection,
     config: ProjectionConfig,
@@ -80,11 +86,13 @@ def as_json(
             "with_noise_maps": _plain(projection.measures_with_maps[i]),
             "step": projection.steps[i],
             "seconds": round(projection.seconds[i], 2),
+            "kept": projection.known[i],
         }
         images.append({**entry, "tuned": _plain(tuned[i])} if tuned else entry)
     return {
         "network": projection.latents.network,
         "distance": projection.distance,
+        "lpips_like": _lpips_like([projection.distance, *projection.measures[0].others]),
         "config": configs.to_dict(config),
         **(more or {}),
         "images": images,
@@ -106,7 +114,8 @@ def _cells(entry: Mapping[str, Any]) -> list[str]:
 def as_table(report: Mapping[str, Any]) -> str:
     """Return a report as a text table, a line for each image and way of drawing it.
 
-    Noise maps that are the stored ones have no line: they draw what w alone does.
+    Noise maps that are the stored ones have no line: they draw what w alone does. Instead of
+    seconds, "kept" stands where latents were kept beside the photo and not searched for.
 
     Args:
         report: from :func:`as_json`.
@@ -119,7 +128,8 @@ def as_table(report: Mapping[str, Any]) -> str:
     for entry in report["images"]:
         for way, key in ways.items():
             if key is None:
-                lines.append([entry["source"], way, *_cells(entry), _number(entry["seconds"], 1)])
+                seconds = "kept" if entry["kept"] else _number(entry["seconds"], 1)
+                lines.append([entry["source"], way, *_cells(entry), seconds])
             elif key in entry:
                 lines.append(["", way, *_cells(entry[key]), ""])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]

@@ -13,6 +13,7 @@ from stylegen.devices import full_float32
 from stylegen.editing.latents import Latents
 from stylegen.editing.measures import psnr, ssim
 from stylegen.editing.projection.distances import Distance
+from stylegen.editing.projection.states import Known
 from stylegen.images import from_uint8
 
 
@@ -48,6 +49,7 @@ class Projection:
         steps: N, the step that each code is of.
         seconds: N, the time that each took; of a group, each an equal part.
         trace: (N, T, L, D) float32, codes along the way.
+        known: N, whether the latents were known before and not searched for.
     """
 
     latents: Latents
@@ -60,9 +62,14 @@ class Projection:
     steps: tuple[int, ...]
     seconds: tuple[float, ...]
     trace: Tensor
+    known: tuple[bool, ...]
 
     def __len__(self) -> int:
         return len(self.latents)
+
+    def as_known(self, i: int) -> Known:
+        """Return what is kept of an image, for a later projection."""
+        return Known(latents=self.latents[i], step=self.steps[i], seconds=self.seconds[i])
 
 
 @torch.no_grad()

@@ -90,10 +90,13 @@ class Search:
 
     def begin(self) -> Rows:
         """Return the state before the first step."""
-        n, num_ws = len(self.keys), self.generator.config.num_ws
-        start = choose(self.beginning, self.distance, self.features, n)
-        length = 1 if self.config.space == "w" else num_ws
-        code = start[:, None].repeat(1, length, 1)
+        start = choose(self.beginning, self.distance, self.features, len(self.keys))
+        length = 1 if self.config.space == "w" else self.generator.config.num_ws
+        return self.at(start[:, None].repeat(1, length, 1))
+
+    def at(self, code: Tensor) -> Rows:
+        """Return a state at codes (N, l, D), with stored noise and nothing judged yet."""
+        n = len(code)
         rows = {"code": code, "trace": code[:, None].repeat(1, self.config.traced, 1, 1)}
         for name, stored in zip(self.map_names, self.stored, strict=True):
             rows[name] = stored.expand(n, 1, *stored.shape).clone()

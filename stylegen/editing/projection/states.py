@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from stylegen.checkpoints import SUFFIX, read_header, read_tensors, write_tensors
+from stylegen.editing.latents import Latents
 from stylegen.editing.projection.searching import Rows
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
@@ -38,6 +39,21 @@ class Progress:
     rows: Rows = field(default_factory=dict)
     step: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Known:
+    """A search that was finished before.
+
+    Attributes:
+        latents: one, that it found.
+        step: that the code is of.
+        seconds: that it took.
+    """
+
+    latents: Latents
+    step: int
+    seconds: float
 
 
 class StateFolder:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from stylegen import configs
 from stylegen.devices import full_float32
-from stylegen.editing.latents import Latents, network_digest
+from stylegen.editing.latents import Latents, latents_digest
 from stylegen.editing.projection.config import TuningConfig
 from stylegen.editing.projection.distances import Distance, Features
 from stylegen.editing.projection.projecting import Report
@@ -66,7 +66,7 @@ class _Loss:
 
 
 def _check(generator: Generator, latents: Latents, targets: Tensor) -> None:
-    latents.check(generator, network_digest(generator))
+    latents.check(generator, latents_digest(generator))
     config = generator.config
     wanted = (len(latents), config.img_channels, config.height, config.width)
     if targets.dtype != torch.uint8 or targets.shape != wanted:

@@ -1,5 +1,6 @@
 """Moving latents: strength 0 is the source bit for bit; a strength of 1 is one deviation of w."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from stylegen.editing.directions import (
     parse_strengths,
     pca,
     plane,
+    sheet,
     step,
     strengths,
     strip,
@@ -87,6 +89,35 @@ def test_a_plane_crosses_two_strips() -> None:
     assert torch.equal(images[:, :, 1], strip(network, latents, along(5), amounts))
     both = move(network, move(network, latents, along(0), 2), along(5), -1)
     assert (images[:, 0, 2].int() - draw(network, both.w).int()).abs().max() <= 1
+
+
+def test_sources_are_taken_like_latents(tmp_path: Path) -> None:
+    network = make_generator()
+    latents = make_latents(network, [3, 8])
+    latents[1].save(tmp_path / "w.npz")
+    sources = [3, tmp_path / "w.npz"]
+    wanted = strip(network, latents, along(1), [-1, 2])
+    assert torch.equal(strip(network, sources, along(1), [-1, 2]), wanted)
+    assert torch.equal(strip(network, "3,8", along(1), [-1, 2]), wanted)
+    assert torch.equal(move(network, sources, along(1), 2).w, move(network, latents, along(1), 2).w)
+    assert torch.equal(
+        plane(network, sources, along(0), along(5), [0, 1]),
+        plane(network, latents, along(0), along(5), [0, 1]),
+    )
+    first = next(iter(frames(network, sources, along(1), -1, 2, 3)))
+    assert torch.equal(first, make_grid(wanted[:, 0], 2))
+    with pytest.raises(InputError, match="taken as a photo"):
+        strip(network, Path(__file__), along(1), [0])
+
+
+def test_a_sheet_has_a_row_for_each_direction_and_source() -> None:
+    network = make_generator()
+    drawn = sheet(network, [3, 8], [along(0), along(5)], [-1, 0, 1])
+    assert drawn.shape == (3, 4 * 16, 3 * 16)
+    rows = [strip(network, seed, along(axis), [-1, 0, 1])[0] for axis in (0, 5) for seed in (3, 8)]
+    assert torch.equal(drawn, make_grid(torch.cat(rows), 3))
+    with pytest.raises(InputError, match="no direction to draw"):
+        sheet(network, [3], [], [0])
 
 
 def test_a_video_goes_there_and_back() -> None:

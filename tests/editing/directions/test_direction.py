@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+import stylegen
+from stylegen.editing import directions as package
 from stylegen.editing.directions import Direction, adopt, find_files
 from stylegen.editing.latents import network_digest
 from stylegen.errors import InputError
@@ -133,3 +135,10 @@ def test_folders_stand_for_their_files_in_order(tmp_path: Path) -> None:
         find_files([tmp_path / "empty"])
     with pytest.raises(InputError, match="no direction was named"):
         find_files([])
+
+
+def test_stylegen_itself_offers_them() -> None:
+    names = "Direction FactorReader from_classes from_factor from_labels move path_lengths pca"
+    for name in [*names.split(), "plane", "report_directions", "sefa", "strip"]:
+        assert name in stylegen.__all__
+        assert getattr(stylegen, name) is getattr(package, name)

@@ -16,11 +16,12 @@ from stylegen.editing.directions import (
     NetworkSpace,
     ReportConfig,
     from_factor,
-    report,
+    report_directions,
     report_table,
 )
 from stylegen.editing.directions.judging import factor_changes, purity
 from stylegen.editing.directions.reading import Factor
+from stylegen.editing.latents import Latents
 from stylegen.errors import InputError
 from stylegen.images import from_pil
 from stylegen.perceptual.demo import Demo
@@ -116,7 +117,7 @@ def test_a_report_of_rgb_networks(reader: FactorReader) -> None:
     network = make_generator()
     along = Direction(vector=torch.eye(8)[0], name="first", unit=0.7, method="pca")
     seen: list[tuple[int, int]] = []
-    found = report(
+    found = report_directions(
         network, [along, dataclasses.replace(along, name="short", unit=0.35)],
         NetworkSpace(reader.network), reader=reader, config=SMALL,
         progress=lambda *done: seen.append(done),
@@ -144,7 +145,7 @@ def test_a_report_of_rgb_networks(reader: FactorReader) -> None:
 )
 def test_a_report_of_other_networks_has_no_factors(changes: dict[str, Any]) -> None:
     network = make_generator(**changes)
-    found = report(network, [Direction(vector=torch.eye(8)[0])], Pixels(), config=SMALL)
+    found = report_directions(network, [Direction(vector=torch.eye(8)[0])], Pixels(), config=SMALL)
     assert found.directions[0].changes == ()
     assert found.directions[0].purity is None
     assert found.directions[0].rate > 0
@@ -153,14 +154,29 @@ def test_a_report_of_other_networks_has_no_factors(changes: dict[str, Any]) -> N
     assert "Factors were not read" in report_table(found)
 
 
+def test_a_report_on_chosen_latents() -> None:
+    network, along = make_generator(), [Direction(vector=torch.eye(8)[0])]
+    seeds = report_directions(network, along, Pixels(), config=SMALL)
+    again = report_directions(network, along, Pixels(), config=SMALL, sources="0-2")
+    assert seeds == again
+    assert seeds.sources == ("0", "1", "2")
+    other = report_directions(network, along, Pixels(), config=SMALL, sources=[7, 8])
+    assert other.sources == ("7", "8")
+    assert other.directions[0].rate != seeds.directions[0].rate
+    assert other.path == seeds.path
+    strange = Latents(w=torch.zeros(1, 8, 8), sources=("x",))
+    with pytest.raises(InputError, match="latents of 8 layers"):
+        report_directions(network, along, Pixels(), config=SMALL, sources=strange)
+
+
 def test_what_cannot_be_reported(reader: FactorReader) -> None:
     along = Direction(vector=torch.eye(8)[0])
     with pytest.raises(InputError, match="no direction to report on"):
-        report(make_generator(), [], Pixels())
+        report_directions(make_generator(), [], Pixels())
     with pytest.raises(InputError, match="have 4 channels"):
-        report(make_generator(img_channels=4), [along], Pixels(), reader=reader)
+        report_directions(make_generator(img_channels=4), [along], Pixels(), reader=reader)
     with pytest.raises(InputError, match=r"shape \(8,\)"):
-        report(make_generator(w_dim=9), [along], Pixels())
+        report_directions(make_generator(w_dim=9), [along], Pixels())
     with pytest.raises(InputError, match="no factor 'age' can be read; these can: yaw"):
         reader.find("age")
     with pytest.raises(InputError, match="too few"):
@@ -194,7 +210,7 @@ def test_directions_of_known_effect_from_end_to_end(reader: FactorReader) -> Non
     first, second = (
         Direction(vector=torch.eye(8)[i], name=str(i), unit=0.4, network="") for i in (0, 1)
     )
-    found = report(
+    found = report_directions(
         network, [first, second], Pixels(), reader=reader,
         config=ReportConfig(samples=40, path_samples=4),
     )  # fmt: skip

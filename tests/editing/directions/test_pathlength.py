@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stylegen.editing.directions import NetworkSpace, ReportConfig, path_lengths
-from stylegen.editing.directions.pathlength import distances, slerp
+from stylegen.editing.directions.pathlength import distances
 from stylegen.errors import InputError
 from stylegen.perceptual.demo import Demo
 from tests.editing.directions.small import make_generator
@@ -65,15 +65,6 @@ def test_a_circle_has_the_length_of_its_angle() -> None:
     a, b = torch.randn(2, 400, 8, generator=draws, dtype=torch.float64)
     angles = torch.nn.functional.cosine_similarity(a, b).acos()
     assert found.z == pytest.approx(float(angles.square().mean()), rel=1e-3)
-
-
-def test_slerp_ends_and_middle() -> None:
-    a, b = torch.tensor([[2.0, 0]]).double(), torch.tensor([[0, 3.0]]).double()
-    for t, angle in ((0.0, 0.0), (0.5, torch.pi / 4), (1.0, torch.pi / 2)):
-        found = slerp(a, b, torch.tensor([[t]]).double())
-        wanted = torch.tensor([angle], dtype=torch.float64)
-        assert torch.allclose(found, torch.stack([wanted.cos(), wanted.sin()], dim=1))
-    assert torch.allclose(slerp(a, a, torch.full((1, 1), 0.3).double()), a / 2)
 
 
 def test_networks_without_z_have_no_path_there() -> None:
