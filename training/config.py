@@ -225,10 +225,6 @@ class RunConfig:
             )
         if phases:
             self._check_end(phases[-1])
-        if not g.c_dim and any(ramp.of == "conditioning" for ramp in self.schedule.ramps):
-            raise InputError(
-                "the schedule has a ramp of conditioning, but the run has no classes; add --labels"
-            )
         if self.loop.class_balanced and not g.c_dim:
             raise InputError("class_balanced needs a run with classes; give --labels too")
         for name in ("resolution", "base_size", "img_channels", "c_dim"):

@@ -6,7 +6,6 @@ from torch import Tensor
 from stylegen.images import make_grid, to_uint8
 from stylegen.latents import one_hot, seeds_to_z
 from stylegen.networks import Generator
-from stylegen.training.step import told
 
 
 def grid_shape(height: int, width: int) -> tuple[int, int]:
@@ -16,13 +15,12 @@ def grid_shape(height: int, width: int) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def sample_grid(generator: Generator, batch: int, conditioning: float = 1.0) -> Tensor:
+def sample_grid(generator: Generator, batch: int) -> Tensor:
     """Draw seeds 0, 1, ... with constant noise; classes take turns by column.
 
     Args:
         generator: in evaluation mode.
         batch: images drawn at once.
-        conditioning: how much of the classes it is told.
 
     Returns:
         (C, H, W) uint8.
@@ -31,7 +29,7 @@ def sample_grid(generator: Generator, batch: int, conditioning: float = 1.0) -> 
     columns, rows = grid_shape(config.height, config.width)
     z = seeds_to_z(range(columns * rows), config.z_dim).to(device)
     classes = torch.arange(columns * rows) % columns % max(config.c_dim, 1)
-    c = told(one_hot(classes, config.c_dim), conditioning)
+    c = one_hot(classes, config.c_dim)
     images = []
     for i in range(0, len(z), batch):
         c_part = None if c is None else c[i : i + batch].to(device)

@@ -243,7 +243,7 @@ class Keeper:
     def _write_grid(self, path: Path) -> None:
         """Write the samples of a snapshot of this moment."""
         run = self.run
-        grid = sample_grid(faded(run.trainer.average_generator), _AT_ONCE, run.moment.conditioning)
+        grid = sample_grid(faded(run.trainer.average_generator), _AT_ONCE)
         save_image(grid, path.with_name(path.stem.replace("snapshot-", "fakes") + ".png"))
         self.writer.image("fakes", grid, run.trainer.images_shown)
 

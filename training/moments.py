@@ -21,7 +21,6 @@ class Moment:
         style_mixing: probability of two latents in one image.
         blur_sigma_px: of the Gaussian blur of all that the discriminator sees; 0: none.
         augment: kind of augmentation.
-        conditioning: how much of the classes is told, 0 to 1.
     """
 
     resolution: int
@@ -33,7 +32,6 @@ class Moment:
     style_mixing: float
     blur_sigma_px: float = 0.0
     augment: Kind = "none"
-    conditioning: float = 1.0
 
 
 class Schedule:
@@ -95,7 +93,6 @@ class Schedule:
             style_mixing=self._ramp("style_mixing", kimg, usual.style_mixing),
             blur_sigma_px=self._ramp("blur_sigma_px", kimg, usual.blur_sigma_px),
             augment=usual.augment if phase.augment is None else phase.augment,
-            conditioning=self._ramp("conditioning", kimg, usual.conditioning),
         )
 
     def batches(self, kimg: float) -> set[int]:

@@ -28,7 +28,7 @@ from stylegen.training.feed import Feed
 from stylegen.training.moments import Moment, Schedule
 from stylegen.training.showing import show_images
 from stylegen.training.state import Saved, load_state
-from stylegen.training.step import Trainer, told
+from stylegen.training.step import Trainer
 from stylegen.training.updates import Stats, parts_of, rows_of
 from stylegen.training.view import View
 from stylegen.training.world import World
@@ -82,7 +82,7 @@ class Run:
         view: what the discriminator sees.
         moment: the numbers of the last step, or of the first one before it.
         last_real: the images that the discriminator was shown last, (N, C, H, W); None: none.
-        last_c: their classes, (N, number of classes), as they are told; None: unconditional.
+        last_c: their classes, (N, number of classes) one-hot; None: unconditional.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class Run:
         trainer.loss = replace(
             trainer.loss, r1_gamma=moment.gamma, style_mixing=moment.style_mixing
         )
-        trainer.parts, trainer.conditioning = self._parts(moment.batch), moment.conditioning
+        trainer.parts = self._parts(moment.batch)
         self.view.kind, self.view.blur_sigma_px = moment.augment, moment.blur_sigma_px
 
     def _mirror(self, real: Tensor, moment: Moment) -> Tensor:
@@ -229,7 +229,7 @@ class Run:
         self._follow(moment)
         real, labels = next(self.feed)
         real = self._as_shown(self._mirror(real, moment), moment)
-        c = told(one_hot(labels, self.config.generator.c_dim), moment.conditioning)
+        c = one_hot(labels, self.config.generator.c_dim)
         stats = self.trainer.step(real, c)
         self.view.adapt(stats["signs_real"], moment.batch, self.world)
         self.last_real, self.last_c = real, c

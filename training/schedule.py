@@ -5,8 +5,7 @@ it says. It has phases, each at a resolution, of which a grown one fades its new
 first ``fade_kimg``; and ramps, each a number that moves along given points.
 
 Source: Karras et al. 2018 (progressive growing), section 2 and appendix A; Karras et al. 2021
-(StyleGAN3), appendix D, for the blur of the discriminator's input at the start; Shahbazi et al.
-2022, arXiv:2201.06578, for classes that are told later.
+(StyleGAN3), appendix D, for the blur of the discriminator's input at the start.
 """
 
 import itertools
@@ -21,8 +20,7 @@ from stylegen import configs
 from stylegen.errors import InputError
 from stylegen.training.augment.config import Kind
 
-RampOf = Literal["batch", "lr", "gamma", "style_mixing", "blur_sigma_px", "conditioning"]
-_SHARES = {"style_mixing": "a probability", "conditioning": "a share"}
+RampOf = Literal["batch", "lr", "gamma", "style_mixing", "blur_sigma_px"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +71,8 @@ class RampConfig:
             raise InputError(
                 f"the ramp of {self.of} goes through {wrong[0]:g}; wanted {least} or more"
             )
-        if self.of in _SHARES and any(v > 1 for _, v in self.points):
-            raise InputError(f"the ramp of {self.of} goes beyond 1, but it is {_SHARES[self.of]}")
+        if self.of == "style_mixing" and any(v > 1 for _, v in self.points):
+            raise InputError("the ramp of style_mixing goes beyond 1, but it is a probability")
 
     def at(self, kimg: float) -> float:
         """Return the value at a moment."""

@@ -45,28 +45,6 @@ def no_change(images: Tensor, draws: Draws) -> Tensor:
     return images
 
 
-def told(c: Tensor | None, conditioning: float) -> Tensor | None:
-    """Tell only a share of the classes: conditioning c + (1 - conditioning) / C.
-
-    At 0 all samples have one label, and both networks learn as unconditional ones do. Classes that
-    are told from the start may become the only variety of a generator, because few samples of one
-    class ever meet in a minibatch group.
-
-    Args:
-        c: (N, C) one-hot, or None for unconditional networks.
-        conditioning: 0 to 1.
-
-    Returns:
-        (N, C), its rows' sums still 1.
-
-    Source: Shahbazi et al. 2022, arXiv:2201.06578, section 4, for conditioning after a while; there
-    by networks of another form.
-    """
-    if c is None or conditioning == 1:
-        return c
-    return c * conditioning + (1 - conditioning) / c.shape[1]
-
-
 class Trainer(Updater):
     """Both networks with their optimisers and running means.
 
@@ -84,7 +62,6 @@ class Trainer(Updater):
     Attributes:
         average: the moving average of the generator.
         change: what is done to all images before the discriminator sees them.
-        conditioning: how much of generated images' classes both networks are told, 0 to 1.
         pl_mean: running mean of the path lengths, a scalar.
         steps: steps taken.
         images_shown: real images that the discriminator was shown, by all processes.
@@ -105,7 +82,6 @@ class Trainer(Updater):
         super().__init__(generator, discriminator, loss, optimizer, world, parts, uses_r1)
         self.ema, self.labels = ema, labels
         self.change: Change = no_change
-        self.conditioning = 1.0
         self.average = MovingAverage(generator)
         self.pl_mean = torch.zeros([], device=self.device)
         self.steps = self.images_shown = 0
@@ -120,7 +96,7 @@ class Trainer(Updater):
     def _draw_ws(self, draws: Draws, samples: int) -> tuple[Tensor, Tensor | None]:
         """Draw latents, with two of them mixed in most batches."""
         mapping = self.generator.mapping
-        c = told(self.labels(draws, samples), self.conditioning)
+        c = self.labels(draws, samples)
         z = draws.normal(samples, 2, mapping.z_dim).unbind(1)
         ws: Tensor = mapping(z[0], c, skip_w_avg_update=True)
         self._w_means.append(ws[:, 0].detach().mean(0))
@@ -241,7 +217,7 @@ class Trainer(Updater):
 
         Args:
             real: (N, channels, H, W) float32 in [-1, 1], this process's rows of the batch.
-            c_real: (N, C), :func:`told`, or None for unconditional networks.
+            c_real: (N, C) one-hot, or None for unconditional networks.
 
         Returns:
             Named scalars of the phases that ran, detached, on the device, of this process's rows.

@@ -17,7 +17,6 @@ from stylegen.training.health import Advice, Health
 from stylegen.training.retention import try_write
 from stylegen.training.run import Run
 from stylegen.training.statistics import Means, StatisticsWriter, peak_memory_mib, variety
-from stylegen.training.step import told
 from stylegen.training.updates import Stats
 
 _log = logging.getLogger(__name__)
@@ -173,7 +172,6 @@ class Teller:
         trainer, config = self.run.trainer, self.run.trainer.generator.config
         z = seeds_to_z(range(_WATCHED), config.z_dim).to(trainer.device)
         classes = one_hot(torch.arange(_WATCHED) % max(config.c_dim, 1), config.c_dim)
-        classes = told(classes, self.run.moment.conditioning)
         c = None if classes is None else classes.to(trainer.device)
         features, logits = [], []
         for i in range(0, _WATCHED, _AT_ONCE):
