@@ -31,15 +31,16 @@ def draw_labels(config: RunConfig, labels: Tensor) -> Labels:
     Args:
         config: the run.
         labels: class of every real image, int64: each is drawn as often as it stands here, or
-            each class equally often if real images are.
+            each class equally often if real images are. In groups as real images are.
     """
     classes = config.generator.c_dim
+    group = config.class_group
     present = torch.unique(labels) if config.loop.class_balanced else labels
 
     def draw(draws: Draws, samples: int) -> Tensor | None:
         if classes == 0:
             return None
-        c = one_hot(present[draws.integers(samples, len(present))], classes)
+        c = one_hot(present[draws.integers(samples, len(present), group)], classes)
         return None if c is None else c.to(draws.device)
 
     return draw

@@ -2,9 +2,7 @@
 
 A choice wins over the preset, the preset over the rules by resolution and batch.
 
-Source: Karras et al. 2020 (ADA), appendix C, for the numbers by resolution.
-
-R resolution.
+The rules: :mod:`stylegen.training.rules`.
 """
 
 import dataclasses
@@ -20,7 +18,7 @@ from stylegen.networks.config import (
     GeneratorConfig,
 )
 from stylegen.networks.shapes import shape_for
-from stylegen.precision import CONV_CLAMP, Precision
+from stylegen.precision import Precision
 from stylegen.training.augment.config import AugmentConfig
 from stylegen.training.config import (
     EmaConfig,
@@ -31,6 +29,15 @@ from stylegen.training.config import (
     TransferConfig,
 )
 from stylegen.training.presets import Preset, preset
+from stylegen.training.rules import (
+    auto_batch,
+    auto_channel_base,
+    auto_class_groups,
+    auto_conv_clamp,
+    auto_gamma,
+    auto_lr,
+    auto_mbstd_group_size,
+)
 from stylegen.training.schedule import PhaseConfig, ScheduleConfig
 
 
@@ -48,8 +55,8 @@ class Choices:
         mapping_layers: depth of the mapping network.
         z_dim: width of z.
         w_dim: width of w.
-        mbstd_group_size: samples over which minibatch deviations are taken; None: the batch of a
-            device, up to 4.
+        mbstd_group_size: samples over which minibatch deviations are taken; None:
+            :func:`auto_mbstd_group_size`.
         generator_architecture: skip, resnet or orig.
         discriminator_architecture: resnet, skip or orig.
         conv_clamp: clip activations to +-this, 0 does not; None: :func:`auto_conv_clamp`.
@@ -62,6 +69,7 @@ class Choices:
         schedule: phases and ramps; where a batch or gamma is not chosen, phases without their own
             get the usual one for their resolution.
         transfer: weights to begin from.
+        class_groups: one class in each minibatch group; None: :func:`auto_class_groups`.
         max_minutes, tick_kimg, snapshot_kimg, snapshot_minutes, keep_snapshots, disk_quota_gb,
             batch_per_device, class_balanced, metrics, metric_*, seed, device, precision,
             num_low_precision_res: as in :class:`LoopConfig`.
@@ -96,6 +104,7 @@ class Choices:
     disk_quota_gb: float | None = None
     batch_per_device: int | None = None
     class_balanced: bool = False
+    class_groups: bool | None = None
     metrics: tuple[str, ...] = ()
     metric_ticks: int = LoopConfig.metric_ticks
     metric_images: int = LoopConfig.metric_images
@@ -111,40 +120,6 @@ class Choices:
 _LOOP = {f.name for f in dataclasses.fields(Choices)} & {
     f.name for f in dataclasses.fields(LoopConfig)
 }
-
-
-def auto_batch(resolution: int, devices: int = 1) -> int:
-    """Return the usual batch: 4096 // R a device, from 1 to 32, and at most 64 in all."""
-    each = max(1, min(4096 // max(resolution, 1), 32))
-    return max(min(devices * each, 64), devices)
-
-
-def auto_gamma(resolution: int, batch: int) -> float:
-    """Return the usual R1 weight: 0.0002 R^2 / batch."""
-    return 0.0002 * resolution**2 / batch
-
-
-def auto_lr(resolution: int) -> float:
-    """Return the usual learning rate: 0.0025, and 0.002 from 1024 px on."""
-    return 0.002 if resolution >= 1024 else 0.0025
-
-
-def auto_channel_base(resolution: int) -> int:
-    """Return the usual channel base: 16384, and 32768 from 512 px on."""
-    return 32768 if resolution >= 512 else 16384
-
-
-def auto_conv_clamp(loop: LoopConfig) -> float | None:
-    """Return the usual clamp: 256 if any block computes in low precision here, else none.
-
-    Raises:
-        InputError: this machine has no such device, or it cannot compute so.
-    """
-    from stylegen.devices import choose_device, choose_precision, precision_name  # needs torch
-
-    dtype = choose_precision(loop.precision, choose_device(loop.device))
-    is_low = precision_name(dtype) != "fp32" and loop.num_low_precision_res > 0
-    return CONV_CLAMP if is_low else None
 
 
 def _chosen(choices: Choices, numbers: Preset, name: str) -> Any:
@@ -173,11 +148,15 @@ def _generator(
     )
 
 
+def _group_size(choices: Choices, batch: int, devices: int) -> int:
+    group: int | None = _chosen(choices, preset(choices.preset), "mbstd_group_size")
+    return auto_mbstd_group_size(batch, devices) if group is None else group
+
+
 def _discriminator(
     generator: GeneratorConfig, choices: Choices, loop: LoopConfig, devices: int
 ) -> DiscriminatorConfig:
     numbers = preset(choices.preset)
-    group = _chosen(choices, numbers, "mbstd_group_size")
     return DiscriminatorConfig(
         resolution=generator.resolution,
         base_size=generator.base_size,
@@ -186,7 +165,7 @@ def _discriminator(
         channel_base=generator.channel_base,
         channel_max=generator.channel_max,
         architecture=_chosen(choices, numbers, "discriminator_architecture"),
-        mbstd_group_size=max(min(loop.batch // devices, 4), 1) if group is None else group,
+        mbstd_group_size=_group_size(choices, loop.batch, devices),
         conv_clamp=generator.conv_clamp,
     )
 
@@ -200,14 +179,18 @@ def _kimg(choices: Choices) -> float:
     return kimg
 
 
-def _loop(choices: Choices, resolution: int, devices: int) -> LoopConfig:
+def _loop(choices: Choices, resolution: int, c_dim: int, devices: int) -> LoopConfig:
     numbers = preset(choices.preset)
     batch = _chosen(choices, numbers, "batch")
     batch = auto_batch(resolution, devices) if batch is None else batch
     if not isinstance(batch, int) or batch < 1:
         raise InputError(f"batch is {batch!r}; wanted an int of at least 1")
     values = {name: getattr(choices, name) for name in _LOOP}
-    return LoopConfig(**values | {"batch": batch, "kimg": _kimg(choices)})
+    values |= {"batch": batch, "kimg": _kimg(choices)}
+    if choices.class_groups is None:
+        group = _group_size(choices, batch, devices)
+        values["class_groups"] = c_dim > 0 and auto_class_groups(batch, group)
+    return LoopConfig(**values)
 
 
 def _loss(choices: Choices, resolution: int, batch: int) -> LossConfig:
@@ -275,7 +258,7 @@ def plan_run(
     choices = choices or Choices()
     size = (size, size) if isinstance(size, int) else size
     resolution, _ = shape_for(*size)
-    loop = _loop(choices, resolution, devices)
+    loop = _loop(choices, resolution, c_dim, devices)
     generator = _generator(data, size, c_dim, choices, loop)
     return RunConfig(
         name=name,

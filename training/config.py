@@ -117,6 +117,9 @@ class LoopConfig:
         batch_per_device: images that a device computes at once; it goes through larger batches
             in parts. None: all at once.
         class_balanced: draw real images from each class equally often.
+        class_groups: show one class in each group of the minibatch deviations, real or not: else
+            hardly any deviation within a class is seen, and classes may become the generator's
+            only variety.
         metrics: names of the metrics to take of the average generator while it trains.
         metric_ticks: take them every so many ticks.
         metric_images: images drawn for them.
@@ -139,6 +142,7 @@ class LoopConfig:
     max_minutes: float | None = None
     batch_per_device: int | None = None
     class_balanced: bool = False
+    class_groups: bool = False
     metrics: tuple[str, ...] = ()
     metric_ticks: int = 25
     metric_images: int = 10000
@@ -207,6 +211,11 @@ class RunConfig:
     transfer: TransferConfig | None = None
 
     @property
+    def class_group(self) -> int:
+        """How many samples of a minibatch group show one class; 1: whatever comes."""
+        return (self.discriminator.mbstd_group_size or 1) if self.loop.class_groups else 1
+
+    @property
     def uses_r1(self) -> bool:
         """Whether the R1 penalty is taken at any moment of the run, as its schedule has it."""
         for ramp in self.schedule.ramps:
@@ -225,8 +234,14 @@ class RunConfig:
             )
         if phases:
             self._check_end(phases[-1])
-        if self.loop.class_balanced and not g.c_dim:
-            raise InputError("class_balanced needs a run with classes; give --labels too")
+        for name in ("class_balanced", "class_groups"):
+            if getattr(self.loop, name) and not g.c_dim:
+                raise InputError(f"{name} needs a run with classes; give --labels too")
+        if self.loop.class_groups and (d.mbstd_group_size or 1) < 2:
+            raise InputError(
+                "class_groups needs minibatch groups of a size from 2 on, but --mbstd-group-size "
+                f"is {d.mbstd_group_size}"
+            )
         for name in ("resolution", "base_size", "img_channels", "c_dim"):
             if getattr(g, name) != getattr(d, name):
                 raise InputError(

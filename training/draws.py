@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from stylegen.errors import InputError
+from stylegen.networks.discriminator import minibatch_group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +70,14 @@ class Draws:
         """Draw unit Gaussians for this many samples of the part, (samples, *shape) float32."""
         return self.share.take(torch.randn(samples * self.share.count, *shape, device=self.device))
 
-    def integers(self, samples: int, high: int) -> Tensor:
-        """Draw from 0 to high - 1 for each sample of the part, (samples,) int64 on the CPU."""
-        return self.share.take(torch.randint(high, (samples * self.share.count,)))
+    def integers(self, samples: int, high: int, group_size: int = 1) -> Tensor:
+        """Draw from 0 to high - 1 for each sample of the part, (samples,) int64 on the CPU.
+
+        The samples of a minibatch group of at most ``group_size`` get the same number.
+        """
+        batch = samples * self.share.count
+        group = minibatch_group(batch, group_size)
+        return self.share.take(torch.randint(high, (batch // group,)).repeat(group))
 
     def uniform(self, samples: int, *shape: int) -> Tensor:
         """Draw from [0, 1) for this many samples of the part, (samples, *shape) float32."""

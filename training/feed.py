@@ -17,7 +17,7 @@ from torch import Tensor
 
 from stylegen.data import ImageSet, load_decoded
 from stylegen.data.decoded import MEMORY_BYTES
-from stylegen.data.orders import BalancedOrder, EpochOrder, Order
+from stylegen.data.orders import BalancedOrder, EpochOrder, GroupedOrder, Order
 from stylegen.data.streaming import Stream
 from stylegen.data.threads import Progress
 from stylegen.images import from_uint8
@@ -75,6 +75,7 @@ class Feed:
         start: images already shown.
         device: where the batches go.
         balanced: show every class as often as any other, instead of every image.
+        class_group: samples of a minibatch group that show one class; 1: whatever comes.
         progress: told (files decoded, files in all) while a small set is read.
 
     Attributes:
@@ -95,6 +96,7 @@ class Feed:
         start: int,
         device: torch.device,
         balanced: bool = False,
+        class_group: int = 1,
         progress: Progress | None = None,
     ) -> None:
         self._images, self._plan, self._device = images, plan, device
@@ -104,6 +106,8 @@ class Feed:
         order: Order = (
             BalancedOrder(self.labels, seed) if balanced else EpochOrder(len(images), seed)
         )
+        if class_group > 1:
+            order = GroupedOrder(order, self.labels, class_group, seed)
         indices, on_gpu = own_indices(order, plan, start), device.type == "cuda"
         self._stream = None if loaded else Stream(images, indices, on_gpu)
         gathered = _gathered_ahead if on_gpu else _gathered

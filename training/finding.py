@@ -10,9 +10,9 @@ from stylegen import configs
 from stylegen.checkpoints import SUFFIX, read_info
 from stylegen.errors import InputError
 from stylegen.precision import CONV_CLAMP
-from stylegen.training.choices import auto_conv_clamp
 from stylegen.training.config import RunConfig
 from stylegen.training.folder import STATE_NAME, RunFolder
+from stylegen.training.rules import auto_conv_clamp
 from stylegen.training.state import read_saved
 
 _log = logging.getLogger(__name__)

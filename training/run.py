@@ -113,6 +113,7 @@ class Run:
             position,
             self.world.device,
             balanced=loop.class_balanced,
+            class_group=self.config.class_group,
             progress=self._progress,
         )
 

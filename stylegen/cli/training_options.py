@@ -109,6 +109,12 @@ data_options = _together(
         "--labels", is_flag=True, help="Train with classes, from sub-folders or dataset.json."
     ),
     click.option("--class-balanced", is_flag=True, help="Show images of each class equally often."),
+    click.option(
+        "--class-groups/--no-class-groups",
+        default=None,
+        help="One class in each minibatch group, which keeps variety within classes.  [default: "
+        "with --labels, where a batch has four groups]",
+    ),
 )
 
 preset_options = _together(

@@ -3,7 +3,7 @@
 A run that goes on from a position, and processes that share a batch, therefore see the images that
 one process would have seen from the start. Nothing but the current permutations is held.
 
-N images, K classes that have images.
+N images, K classes that have images, G samples of a minibatch group.
 """
 
 import hashlib
@@ -12,6 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from stylegen.networks.discriminator import minibatch_group
+
 
 class Order(Protocol):
     """An endless order of images."""
@@ -19,6 +21,13 @@ class Order(Protocol):
     def take(self, position: int, count: int) -> Tensor:
         """Return the indices of the images shown from a position on, (count,) int64."""
         ...
+
+
+def seeded_permutation(size: int, *what: int) -> Tensor:
+    """Return a permutation of (size,) int64 that depends on nothing but the numbers ``what``."""
+    text = "/".join(map(str, what)).encode()
+    seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
+    return torch.randperm(size, generator=torch.Generator().manual_seed(seed))
 
 
 class EpochOrder:
@@ -68,11 +77,7 @@ class BalancedOrder:
         self._drawn: dict[int, tuple[int, list[int]]] = {}
 
     def _permutation(self, size: int, *what: int) -> list[int]:
-        text = "/".join(map(str, (self.seed, *what))).encode()
-        seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
-        drawn: list[int] = torch.randperm(
-            size, generator=torch.Generator().manual_seed(seed)
-        ).tolist()
+        drawn: list[int] = seeded_permutation(size, self.seed, *what).tolist()
         return drawn
 
     def _kept(self, which: int, turn: int, size: int) -> list[int]:
@@ -91,3 +96,34 @@ class BalancedOrder:
     def take(self, position: int, count: int) -> Tensor:
         """Return the indices of the images shown from a position on, (count,) int64."""
         return torch.tensor([self._one(position + i) for i in range(count)], dtype=torch.int64)
+
+
+class GroupedOrder:
+    """Batches each of whose minibatch groups shows one class.
+
+    The images of another order say which classes; those of a group are drawn from its class, each
+    once, or again where the class has fewer. A batch depends on where it begins and on its size.
+
+    Args:
+        order: says how often each class is shown.
+        labels: class of each image, (N,) int64.
+        group_size: at most so many samples make a group: G.
+        seed: of what is drawn.
+    """
+
+    def __init__(self, order: Order, labels: Tensor, group_size: int, seed: int) -> None:
+        self.order, self.labels, self.group_size, self.seed = order, labels, group_size, seed
+        self.members = {int(c): torch.nonzero(labels == c)[:, 0] for c in torch.unique(labels)}
+
+    def _drawn(self, label: int, group: int, position: int, number: int) -> Tensor:
+        images = self.members[label]
+        chosen = seeded_permutation(len(images), self.seed, position, number)
+        return images[chosen.repeat(-(-group // len(images)))[:group]]
+
+    def take(self, position: int, count: int) -> Tensor:
+        """Return the indices of the batch that begins at a position, (count,) int64."""
+        group = minibatch_group(count, self.group_size) if count else 1
+        classes = self.labels[self.order.take(position, count)[: count // group]].tolist()
+        groups = [self._drawn(c, group, position, i) for i, c in enumerate(classes)]
+        # group i is samples i, i + count / group, ..., as minibatch deviations take them
+        return torch.stack(groups, dim=1).flatten() if groups else self.labels[:0]

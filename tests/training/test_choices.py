@@ -103,3 +103,29 @@ def test_a_run_goes_on_in_another_precision(make_config: Any, tmp_path: Any) -> 
     with pytest.raises(InputError, match="no conv_clamp"):
         resume(first.folder, kimg=0.024, precision="fp16")
     assert (first.folder / "config.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("c_dim", "numbers", "grouped"),
+    [
+        (6, {"batch": 16}, True),
+        (6, {"batch": 12}, False),  # three groups would be three classes a step
+        (6, {"batch": 16, "class_groups": False}, False),
+        (6, {"batch": 12, "class_groups": True}, True),
+        (6, {"batch": 16, "mbstd_group_size": 1}, False),
+        (0, {"batch": 16}, False),
+    ],
+)
+def test_classes_come_in_groups(
+    make_config: Any, c_dim: int, numbers: dict[str, Any], grouped: bool
+) -> None:
+    config = make_config(labels=c_dim > 0, c_dim=c_dim, **numbers)
+    assert config.loop.class_groups is grouped
+    assert config.class_group == (4 if grouped else 1)
+
+
+def test_groups_of_classes_need_classes_and_groups(make_config: Any) -> None:
+    with pytest.raises(InputError, match="class_groups needs a run with classes; give --labels"):
+        make_config(class_groups=True)
+    with pytest.raises(InputError, match="groups of a size from 2 on, but --mbstd-group-size is 1"):
+        make_config(labels=True, c_dim=6, class_groups=True, mbstd_group_size=1)

@@ -76,3 +76,17 @@ def test_the_random_state_can_be_gone_back_to() -> None:
     first = torch.randn(5)
     set_random_state(state, CPU)
     assert torch.equal(torch.randn(5), first)
+
+
+@pytest.mark.parametrize(("batch", "count", "group"), CASES)
+def test_groups_get_one_number(batch: int, count: int, group: int) -> None:
+    def drawn(share: Share) -> torch.Tensor:
+        with seeded(3, CPU):
+            return Draws(CPU, share).integers(batch // share.count, 1000, group)
+
+    whole = drawn(Share())
+    for i in range(batch // group):
+        assert len(set(whole[i :: batch // group].tolist())) == 1
+    assert len(set(whole.tolist())) == batch // group  # of 1000, none twice by this seed
+    for share in shares(count, group):
+        assert torch.equal(drawn(share), share.take(whole))
