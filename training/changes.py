@@ -1,7 +1,8 @@
 """What of a run may change while it lasts: its end, its saving, its devices, and a few numbers.
 
 A learning rate, R1 weight or batch that phases of the schedule have of their own is given as that
-of the last phase; those of the others keep their ratio to it.
+of the last phase; those of the others keep their ratio to it. A kind of augmentation is that of the
+last phase, too, and of all others that had the same; those of another kind keep theirs.
 """
 
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from stylegen.errors import InputError
+from stylegen.training.augment.config import Kind
 from stylegen.training.config import RunConfig
 from stylegen.training.schedule import PhaseConfig
 
@@ -38,11 +40,8 @@ _OfPhases = Literal["lr", "gamma", "batch"]
 
 def _check_schedule(config: RunConfig, names: Iterable[str]) -> None:
     """Refuse what the schedule says instead."""
-    schedule = config.schedule
-    kinds = any(phase.augment is not None for phase in schedule.phases)
     for name in sorted(names):
-        ramped = any(ramp.of == name for ramp in schedule.ramps)
-        if ramped or (name == "augment" and kinds):
+        if any(ramp.of == name for ramp in config.schedule.ramps):
             raise InputError(
                 f"{name} cannot change here: this run's schedule says what it is at each moment"
             )
@@ -112,10 +111,24 @@ def _with_numbers(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
     return config
 
 
+def _with_kind(config: RunConfig, wanted: Kind) -> RunConfig:
+    """Change the augmentation of the last phase, and of all that have the same."""
+    last, usual = config.augment_kinds[-1], config.augment.kind
+
+    def follow(phase: PhaseConfig) -> PhaseConfig:
+        return replace(phase, augment=wanted) if phase.augment == last else phase
+
+    schedule = replace(config.schedule, phases=tuple(map(follow, config.schedule.phases)))
+    changed = replace(config.augment, kind=wanted)  # refuses what is none
+    augment = changed if usual == last else config.augment
+    return replace(config, schedule=schedule, augment=augment)
+
+
 def _changed(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
     _check_schedule(config, changes)
     loop = {k: v for k, v in changes.items() if k in _OF_LOOP or k == "seed"}
     augment = {_OF_AUGMENT[k]: v for k, v in changes.items() if k in _OF_AUGMENT}
+    kind = augment.pop("kind", None)
     loss = {k: v for k, v in changes.items() if k == "style_mixing"}
     config = replace(
         config,
@@ -123,6 +136,7 @@ def _changed(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
         loss=replace(config.loss, **loss),
         augment=replace(config.augment, **augment),
     )
+    config = config if kind is None else _with_kind(config, kind)
     return _with_numbers(config, changes)
 
 

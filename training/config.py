@@ -11,7 +11,7 @@ from stylegen.data.config import DataConfig
 from stylegen.errors import InputError
 from stylegen.networks.config import DiscriminatorConfig, GeneratorConfig
 from stylegen.precision import NUM_LOW_PRECISION_RES, PRECISIONS, Precision
-from stylegen.training.augment.config import AugmentConfig
+from stylegen.training.augment.config import AugmentConfig, Kind
 from stylegen.training.health.config import HealthConfig
 from stylegen.training.schedule import PhaseConfig, ScheduleConfig
 
@@ -112,7 +112,8 @@ class LoopConfig:
         snapshot_kimg: write a snapshot and a sample grid at multiples of this ...
         snapshot_minutes: ... and after this time without one; None: by kimg only.
         keep_snapshots: how many of the last ones stay, besides the best by metric; 0: all.
-        disk_quota_gb: the oldest go earlier if all together take more; None: no limit.
+        disk_quota_gb: the oldest go earlier, with their sample grids, if the run's folder takes
+            more; None: no limit.
         max_minutes: stop (with a snapshot) when this time is over; None: never.
         batch_per_device: images that a device computes at once; it goes through larger batches
             in parts. None: all at once.
@@ -223,6 +224,12 @@ class RunConfig:
                 return any(gamma > 0 for _, gamma in ramp.points)
         of_phases = [phase.gamma for phase in self.schedule.phases] or [None]
         return any(self.loss.r1_gamma if g is None else g for g in of_phases)
+
+    @property
+    def augment_kinds(self) -> tuple[Kind, ...]:
+        """Kinds of augmentation that the run has, one after the other."""
+        usual = self.augment.kind
+        return tuple(p.augment or usual for p in self.schedule.phases) or (usual,)
 
     def __post_init__(self) -> None:
         g, d = self.generator, self.discriminator

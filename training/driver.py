@@ -43,6 +43,10 @@ class Driver:
         """Write what a run has before its first step."""
         self.record.begin()
 
+    def begin_again(self) -> None:
+        """Leave the run's last state for the one before it, from which it goes on."""
+        self.record.begin_again()
+
     def _is_over(self) -> bool:
         return self.run.trainer.images_shown >= self._total
 

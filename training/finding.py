@@ -11,7 +11,7 @@ from stylegen.checkpoints import SUFFIX, read_info
 from stylegen.errors import InputError
 from stylegen.precision import CONV_CLAMP
 from stylegen.training.config import RunConfig
-from stylegen.training.folder import STATE_NAME, RunFolder
+from stylegen.training.folder import EARLIER_STATE_NAME, STATE_NAME, RunFolder
 from stylegen.training.rules import auto_conv_clamp
 from stylegen.training.state import read_saved
 
@@ -20,7 +20,7 @@ _TOLD = 4  # values of the nearest run that differ
 
 
 def run_folder(path: str | Path) -> RunFolder:
-    """Return the run of a folder, or of a snapshot in it.
+    """Return the run of a folder, or of a snapshot or state in it.
 
     Raises:
         InputError: there is no run, or the snapshot is not where its state stands.
@@ -31,7 +31,7 @@ def run_folder(path: str | Path) -> RunFolder:
     folder = RunFolder(path.parent)
     if not path.is_file():
         raise InputError(f"{path} is no file; wanted a run's folder or its newest snapshot")
-    if path.name == STATE_NAME:
+    if path.name in (STATE_NAME, EARLIER_STATE_NAME):
         return folder
     kimg, shown = read_info(path).kimg, read_saved(folder.state).images_shown
     if round(kimg * 1000) != shown:
@@ -41,6 +41,11 @@ def run_folder(path: str | Path) -> RunFolder:
             "--transfer"
         )
     return folder
+
+
+def state_of(path: str | Path, folder: RunFolder) -> Path:
+    """Return the state to go on from: a run's last one, unless the one before it is meant."""
+    return folder.earlier_state if Path(path).name == EARLIER_STATE_NAME else folder.state
 
 
 def _comparable(config: RunConfig, changeable: frozenset[str]) -> RunConfig:

@@ -6,6 +6,8 @@ snapshot-000000.safetensors ..., training-state.safetensors, and the one before 
 training-state-earlier.safetensors.
 """
 
+import contextlib
+import itertools
 import json
 import math
 import re
@@ -19,7 +21,7 @@ from stylegen.files import atomic_path
 from stylegen.training.config import RunConfig
 
 STATE_NAME = f"training-state{SUFFIX}"
-_EARLIER_NAME = f"training-state-earlier{SUFFIX}"
+EARLIER_STATE_NAME = f"training-state-earlier{SUFFIX}"
 
 
 class RunFolder:
@@ -36,7 +38,7 @@ class RunFolder:
         self.stats = self.path / "stats.jsonl"
         self.reals = self.path / "reals.png"
         self.state = self.path / STATE_NAME
-        self.earlier_state = self.path / _EARLIER_NAME
+        self.earlier_state = self.path / EARLIER_STATE_NAME
         self.curves = self.path / "curves.png"
         self.skipped = self.path / "skipped.json"
 
@@ -120,6 +122,9 @@ def new_run_folder(parent: str | Path, name: str) -> RunFolder:
     parent.mkdir(parents=True, exist_ok=True)
     numbers = [int(m[1]) for p in parent.iterdir() if (m := re.match(r"(\d{5,})-", p.name))]
     safe = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
-    path = parent / f"{max(numbers, default=-1) + 1:05d}-{safe}"
-    path.mkdir()
-    return RunFolder(path)
+    for number in itertools.count(max(numbers, default=-1) + 1):
+        path = parent / f"{number:05d}-{safe}"
+        with contextlib.suppress(FileExistsError):  # another run began at the same time
+            path.mkdir()
+            return RunFolder(path)
+    raise AssertionError("numbers do not end")

@@ -1,11 +1,14 @@
 """Sample grids of a run: the same latents at every moment, so that pictures can be compared."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stylegen.images import make_grid, to_uint8
 from stylegen.latents import one_hot, seeds_to_z
 from stylegen.networks import Generator
+
+_BOARD_PX = 1024  # width of a grid in TensorBoard, whose files only grow
 
 
 def grid_shape(height: int, width: int) -> tuple[int, int]:
@@ -35,3 +38,16 @@ def sample_grid(generator: Generator, batch: int) -> Tensor:
         c_part = None if c is None else c[i : i + batch].to(device)
         images.append(to_uint8(generator(z[i : i + batch], c_part, noise="const")).cpu())
     return make_grid(torch.cat(images), columns)
+
+
+def for_the_board(grid: Tensor) -> Tensor:
+    """Return a grid at most 1024 pixels wide, by means over squares of pixels.
+
+    Args:
+        grid: uint8 (C, H, W).
+
+    Returns:
+        uint8 (C, H / n, W / n), n the least whole number that does it.
+    """
+    n = -(-grid.shape[-1] // _BOARD_PX)
+    return grid if n == 1 else F.avg_pool2d(grid.float(), n).round().to(torch.uint8)

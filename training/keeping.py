@@ -18,19 +18,19 @@ from typing import Any
 import torch
 
 from stylegen.checkpoints import SnapshotInfo, read_info, save_snapshot
-from stylegen.devices import choose_precision, precision_name
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.images import make_grid, save_image
 from stylegen.networks.growing import faded
 from stylegen.training.folder import RunFolder
-from stylegen.training.grids import grid_shape, sample_grid
+from stylegen.training.grids import for_the_board, grid_shape, sample_grid
 from stylegen.training.health.watch import lower_is_better
-from stylegen.training.retention import Retention, try_write
+from stylegen.training.provenance import provenance
+from stylegen.training.retention import Retention, grid_of, other_bytes, try_write
 from stylegen.training.run import Run
 from stylegen.training.state import save_state
 from stylegen.training.statistics import StatisticsWriter
-from stylegen.version import __version__
+from stylegen.training.words import kimg_words
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 8  # images of the grid; training held more
@@ -53,29 +53,10 @@ class Best:
     snapshot: str
 
 
-def provenance(run: Run) -> dict[str, Any]:
-    """Return what a snapshot says of where it comes from."""
-    data, loop = run.config.data, run.config.loop
-    dtype = choose_precision(loop.precision, run.trainer.device)
-    return {
-        "run": run.config.name,
-        "data": run.images.name,
-        "data_digest": run.images.digest,
-        "data_images": len(run.images),
-        "data_filter": data.filter,
-        "data_background": data.background,
-        "xflip": data.xflip,
-        "augment": run.moment.augment,
-        "augment_p": run.view.p,
-        "seed": loop.seed,
-        "precision": precision_name(dtype),
-        "stylegen": __version__,
-        "torch": torch.__version__,
-    }
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
+def _shown(snapshot: Path) -> int | None:
+    """Return the images shown until a snapshot; None: there is none that can be read."""
+    kimg = _moment(snapshot)
+    return None if kimg is None else round(kimg * 1000)
 
 
 def _moment(snapshot: Path) -> float | None:
@@ -94,6 +75,7 @@ class Keeper:
         folder: where it writes.
         writer: shows the grids.
         kept: what :meth:`state` gave when the run was saved that goes on; None: it begins.
+        is_before_state: it goes on from the state before the last one.
 
     Attributes:
         best: the best snapshot so far, by the run's first metric; None: none is known.
@@ -108,6 +90,7 @@ class Keeper:
         folder: RunFolder,
         writer: StatisticsWriter,
         kept: dict[str, Any] | None = None,
+        is_before_state: bool = False,
     ) -> None:
         self.run, self.folder, self.writer = run, folder, writer
         kept = kept or {}
@@ -115,10 +98,10 @@ class Keeper:
         self.last_images = int(kept.get("last_images", 0))
         self._last_sec = time.perf_counter()
         self._state_images = run.trainer.images_shown if kept else None
-        self._is_before_state = False  # it has gone back to the state before the last one
+        self._is_before_state = is_before_state
         self.newest = self._last_snapshot()
         is_whole = self.newest is not None and _moment(self.newest) == run.kimg
-        self.saved_images = self._state_images if is_whole else None
+        self.saved_images = self._state_images if is_whole and not is_before_state else None
         loop = run.config.loop
         self._retention = Retention(
             keep_last=loop.keep_snapshots or None, quota_gb=loop.disk_quota_gb
@@ -157,7 +140,7 @@ class Keeper:
     def save(self, header: dict[str, Any], is_last: bool = False) -> bool:
         """Write a snapshot, its sample grid and the state; then prune.
 
-        A full disk is warned of, and the last save stays.
+        A full disk is warned of, and the last state stays, with the snapshot of its moment.
 
         Args:
             header: plain values to keep with the state.
@@ -166,20 +149,33 @@ class Keeper:
         Returns:
             Whether all was written.
         """
-        path = self._free_name()
         self.last_images = self.run.trainer.images_shown
-        last = "the last save" if self.folder.state.is_file() else ""
-        kept = last if self.newest is None else self.newest.name
-        write = partial(self._write, path, header)
-        is_written = try_write(write, path.name, kept, self.folder.path, not is_last)
+        is_written = self._save_snapshot(is_last) and self._save_state(header, is_last)
         self._last_sec = time.perf_counter()
         if is_written:
-            self.newest, self.saved_images = path, self.last_images
-            try_write(partial(self._write_grid, path), "its sample grid", folder=self.folder.path)
+            self.saved_images = self.last_images
         elif not self._is_before_state:
             self.folder.earlier_state.unlink(missing_ok=True)  # room for the next save
         self._prune()
         return is_written
+
+    def _save_snapshot(self, is_last: bool) -> bool:
+        path, folder = self._free_name(), self.folder.path
+        last = "the last save" if self.folder.state.is_file() else ""
+        kept = last if self.newest is None else self.newest.name
+        write = partial(self._write_snapshot, path)
+        if not try_write(write, path.name, kept, folder, not is_last):
+            return False
+        self.newest = path
+        try_write(partial(self._write_grid, path), "its sample grid", folder=folder)
+        return True
+
+    def _save_state(self, header: dict[str, Any], is_last: bool) -> bool:
+        state, kept = self.folder.state, ""
+        if self._state_images is not None:
+            kept = f"the one of {kimg_words(self._state_images / 1000)} kimg"
+        write = partial(self._write_state, header)
+        return try_write(write, state.name, kept, self.folder.path, not is_last)
 
     def go_back(self, kept: dict[str, Any]) -> None:
         """Forget what was saved after a state that the run has gone back to.
@@ -227,7 +223,7 @@ class Keeper:
         same = (p for p in (plain, *self.folder.snapshots()) if _moment(p) == self.run.kimg)
         return next(same, path)
 
-    def _write(self, path: Path, header: dict[str, Any]) -> None:
+    def _write_snapshot(self, path: Path) -> None:
         run, config = self.run, self.run.config
         average, discriminator = faded(run.trainer.average_generator), run.trainer.discriminator
         info = SnapshotInfo(
@@ -238,14 +234,13 @@ class Keeper:
             provenance=provenance(run),
         )
         save_snapshot(path, average, faded(discriminator), info)
-        self._write_state(header)
 
     def _write_grid(self, path: Path) -> None:
         """Write the samples of a snapshot of this moment."""
         run = self.run
         grid = sample_grid(faded(run.trainer.average_generator), _AT_ONCE)
-        save_image(grid, path.with_name(path.stem.replace("snapshot-", "fakes") + ".png"))
-        self.writer.image("fakes", grid, run.trainer.images_shown)
+        save_image(grid, grid_of(path))
+        self.writer.image("fakes", for_the_board(grid), run.trainer.images_shown)
 
     def _write_state(self, header: dict[str, Any]) -> None:
         """Write the state; one of an earlier moment becomes the one before it."""
@@ -270,11 +265,20 @@ class Keeper:
         snapshots = self._own_snapshots()
         return snapshots[-1] if snapshots else None
 
+    def of_state(self) -> Path | None:
+        """Return the snapshot of the state's moment, which the run can go on from."""
+        shown = self._state_images
+        own = [] if shown is None else reversed(self._own_snapshots())
+        return next((path for path in own if _shown(path) == shown), None)
+
     def _prune(self) -> None:
         best = None if self.best is None else self.folder.path / self.best.snapshot
-        own, state = self._own_snapshots(), _size(self.folder.state)
-        both = state + _size(self.folder.earlier_state)
-        if not self._retention.has_room(own, best, both):
-            self.folder.earlier_state.unlink(missing_ok=True)
-            both = state
-        self._retention.prune(own, best, both)
+        own, earlier = self._own_snapshots(), self.folder.earlier_state
+        if (good := self.of_state()) != self.newest:  # the newest was written without its state
+            own = [p for p in own if p != good]
+        self._retention.prune_grids(self.folder.path)
+        others = other_bytes(self.folder.path, own)
+        if not self._is_before_state and not self._retention.has_room(own, best, others):
+            earlier.unlink(missing_ok=True)
+            others = other_bytes(self.folder.path, own)
+        self._retention.prune(own, best, others)

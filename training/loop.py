@@ -15,17 +15,18 @@ from stylegen.data import ImageSet, open_images
 from stylegen.data.threads import Progress
 from stylegen.devices import choose_precision, full_float32
 from stylegen.errors import InputError
-from stylegen.training.cautions import check_classes
+from stylegen.training.cautions import check_classes, check_schedule
 from stylegen.training.changes import CHANGEABLE, with_changes
 from stylegen.training.claiming import claimed
 from stylegen.training.config import RunConfig
 from stylegen.training.driver import Driver
-from stylegen.training.finding import run_folder
+from stylegen.training.finding import run_folder, state_of
 from stylegen.training.folder import RunFolder, new_run_folder
 from stylegen.training.outcomes import MakeMetric, Metric, Outcome, Report, Status
 from stylegen.training.retention import try_write
 from stylegen.training.run import Run, schedule_of
-from stylegen.training.state import read_saved
+from stylegen.training.state import Saved, read_saved
+from stylegen.training.words import kimg_words
 from stylegen.training.world import World, world_of
 
 _log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def train(
         _check_images(config, (images.height, images.width))
         check_classes(config, images)
         choose_precision(config.loop.precision, world.device)
-        schedule_of(config, world)
+        check_schedule(config, schedule_of(config, world))
         metric = None if make_metric is None else make_metric(config)
         run = Run(config, images, world, None, progress)
         with closing(run.feed):
@@ -142,6 +143,12 @@ def _note_changes(folder: RunFolder, config: RunConfig) -> None:
         try_write(write, folder.config.name, "the one without the changes", folder.path)
 
 
+def _tell_earlier(saved: Saved, world: World) -> None:
+    if world.is_first:
+        kimg = kimg_words(saved.images_shown / 1000)
+        _log.warning("going on from %s kimg, the state before the last one, which goes", kimg)
+
+
 def resume(
     path: str | Path,
     report: Report | None = None,
@@ -154,7 +161,8 @@ def resume(
     """Go on with a run, in its own folder.
 
     Args:
-        path: the run's folder, or its newest snapshot.
+        path: the run's folder, or its newest snapshot, or training-state-earlier.safetensors in
+            it, the state before the last one: what came after it is then done anew.
         report: told after each step.
         progress: told (files decoded, files in all) while the images are read.
         make_metric: makes what measures the averaged generator, for the run's metrics.
@@ -177,7 +185,7 @@ def resume(
         claimed(folder.path, world),
     ):
         folder, config = _as_it_stands(path, data, changes)  # nobody else writes it any more
-        saved = read_saved(folder.state)
+        saved = read_saved(state_of(path, folder))
         images = _open_again(config, saved.header["data_digest"], data is not None)
         metric = None if make_metric is None else make_metric(config)
         run = Run(config, images, world, saved, progress)
@@ -185,4 +193,7 @@ def resume(
             driver = Driver(run, folder, saved, metric, profile)
             if world.is_first:
                 _note_changes(folder, config)
+            if saved.path != folder.state:
+                _tell_earlier(saved, world)
+                driver.begin_again()
             return driver.drive(report)

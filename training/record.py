@@ -19,6 +19,7 @@ from stylegen.training.run import Run
 from stylegen.training.state import Saved
 from stylegen.training.statistics import StatisticsWriter
 from stylegen.training.telling import Teller
+from stylegen.training.words import kimg_words
 
 _log = logging.getLogger(__name__)
 
@@ -49,9 +50,10 @@ class Record:
         self._told_skipped, self._is_lost = 0, False
         self.writer = self._open_writer(saved)
         self.teller = Teller(run, folder, self.writer, header.get("told"))
-        self.keeper = (
-            None if self.writer is None else Keeper(run, folder, self.writer, header.get("kept"))
-        )
+        self.keeper = None
+        if self.writer is not None:
+            is_before = saved is not None and saved.path == folder.earlier_state
+            self.keeper = Keeper(run, folder, self.writer, header.get("kept"), is_before)
         self._tell_skipped()
 
     def _open_writer(self, saved: Saved | None) -> StatisticsWriter | None:
@@ -70,14 +72,22 @@ class Record:
             return
         write, path = partial(self.folder.write_skipped, skipped), self.folder.skipped
         try_write(write, path.name, "", path.parent)
-        text = "%d files cannot be read and are left out, such as %s (%s); all are in %s"
-        _log.warning(text, len(skipped), *skipped[0], self.folder.skipped)
+        text = "1 file cannot be read and is left out: %s (%s); it is named in %s"
+        if len(skipped) > 1:
+            text = f"{len(skipped)} files cannot be read and are left out, such as %s (%s); all are"
+            text += " in %s"
+        _log.warning(text, *skipped[0], path)
         self._told_skipped = len(skipped)
 
     def begin(self) -> None:
         """Write what a run has before its first step."""
         if self.keeper is not None:
             self.keeper.write_reals()
+        self._save()
+
+    def begin_again(self) -> None:
+        """Write the state that the run goes on from in place of the last one, which it leaves."""
+        self.run.world.any(False)  # all have read it
         self._save()
 
     def _header(self) -> dict[str, Any]:
@@ -151,7 +161,7 @@ class Record:
             is_finished: all steps are taken. Else someone waits for the end, and nothing is
                 measured.
         """
-        if self.run.trainer.images_shown > self.teller.last_images:
+        if self.teller.has_more:
             self.ticks += self.teller.is_due()
             self.teller.gather()
             if not is_finished or self.metric is None:
@@ -191,13 +201,16 @@ class Record:
             self.writer.close()
         if not self._is_lost or self.keeper is None:
             return
-        last = "nothing of it is saved"
-        if self.keeper.newest is not None:
-            last = f"its last good snapshot is {self.keeper.newest}"
+        newest, good = self.keeper.newest, self.keeper.of_state()
+        last = ["nothing of it is saved"] if newest is None else []
+        if good is not None:
+            last.append(f"its last good snapshot is {good}")
+        if newest not in (None, good):
+            last.append(f"{newest} has no state to go on from")
         again = ""
         if self.folder.state.is_file():
             again = f" and go on with --resume {self.folder.path}"
         raise OSError(
-            f"the disk is full: the run's end, at {self.run.kimg:.1f} kimg, is not saved; {last}. "
-            f"Make room{again}"
+            f"the disk is full: the run's end, at {kimg_words(self.run.kimg)} kimg, is not saved; "
+            f"{', and '.join(last)}. Make room{again}"
         )

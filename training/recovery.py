@@ -53,6 +53,12 @@ class Trouble:
         self.rollbacks, self.rolled_back_kimg = self.rollbacks + 1, kimg
 
 
+def _tell(kimg: float, saved: Saved) -> None:
+    text = "at %.1f kimg %s; going back to %.1f kimg with other random numbers. If it happens "
+    text += "again, %s"
+    _log.warning(text, kimg, _WHAT, saved.images_shown / 1000, _ADVICE)
+
+
 def go_back(run: Run, folder: RunFolder, trouble: Trouble) -> Saved:
     """Bring a run to its last good state, or the second time to the one before it.
 
@@ -75,8 +81,7 @@ def go_back(run: Run, folder: RunFolder, trouble: Trouble) -> Saved:
             f"{_ADVICE}. The last good state is {folder.state}"
         )
     saved = read_saved(folder.good_state(again=trouble.rollbacks > 1))
-    text = "at %.1f kimg %s; going back to %.1f kimg with other random numbers. If it happens "
-    text += "again, %s"
-    _log.warning(text, kimg, _WHAT, saved.images_shown / 1000, _ADVICE)
+    if run.world.is_first:
+        _tell(kimg, saved)
     run.restore(saved, run.config.loop.seed + _SEED_STEP * trouble.rollbacks)
     return saved

@@ -16,7 +16,7 @@ from torch import Tensor
 from stylegen.devices import full_float32
 from stylegen.latents import one_hot
 from stylegen.training.building import build_trainer
-from stylegen.training.cautions import warn
+from stylegen.training.cautions import check_schedule, warn
 from stylegen.training.config import RunConfig
 from stylegen.training.moments import Moment, Schedule
 from stylegen.training.run import schedule_of
@@ -170,10 +170,11 @@ def rehearse(config: RunConfig, world: World) -> Rehearsal:
         world: the processes of the run.
 
     Raises:
-        InputError: the device or the precision cannot be used, a batch cannot be shared, or the
-            weights to begin from are not there or do not fit.
+        InputError: the device or the precision cannot be used, a batch cannot be shared, the
+            schedule cannot be followed, or the weights to begin from are not there or do not fit.
     """
     schedule, phases = schedule_of(config, world), list[PhaseSpeed]()
+    check_schedule(config, schedule)
     warn(config, world)
     first, trainer = schedule.at(0).resolution, None
     for kimg, moment in _stretches(config, schedule):

@@ -1,6 +1,7 @@
 """Which snapshots of a run are kept, and what happens when the disk is full.
 
-The newest and the best always stay; of the others the last K, as far as the quota allows.
+The newest and the best always stay; of the others the last K, as far as the quota allows. Sample
+grids stay, unless there is a quota: then each goes with its snapshot.
 """
 
 import errno
@@ -19,13 +20,27 @@ _log = logging.getLogger(__name__)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NAME = re.compile(rf"snapshot-\d+(?:\.\d+)?{re.escape(SUFFIX)}")
+_GRID = re.compile(r"fakes(\d+(?:\.\d+)?)\.png")
 _PARTIAL = re.compile(r"\.[0-9a-f]{12}(?:\.\w+)?\.part")  # as stylegen.files.atomic_path calls them
 _GB = 1e9
 
 
-def sidecars(snapshot: Path) -> list[Path]:
+def grid_of(snapshot: Path) -> Path:
+    """Return where the sample grid of a snapshot lies."""
+    return snapshot.with_name(snapshot.stem.replace("snapshot-", "fakes") + ".png")
+
+
+def sidecars(snapshot: Path, with_grid: bool = False) -> list[Path]:
     """Return the files that were written with a snapshot and go with it."""
-    return [path for path in (snapshot.with_suffix(".json"),) if path.is_file()]
+    both = (snapshot.with_suffix(".json"), *([grid_of(snapshot)] if with_grid else []))
+    return [path for path in both if path.is_file()]
+
+
+def other_bytes(folder: Path, snapshots: Sequence[Path]) -> int:
+    """Return what the files of a folder take besides snapshots and all that goes with them."""
+    known = {file for path in snapshots for file in (path, *sidecars(path, with_grid=True))}
+    others = (p for p in folder.iterdir() if p not in known and p.is_file() and not p.is_symlink())
+    return sum(path.stat().st_size for path in others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +50,9 @@ class Retention:
     Attributes:
         keep_last: how many of the newest; None: all.
         keep_best: keep the best by metric, however old.
-        quota_gb: all that are kept take at most this, in units of 10^9 bytes; None: no limit. The
-            newest and the best are kept even where they alone take more.
+        quota_gb: all that are kept, and what else lies in the folder, take at most this, in units
+            of 10^9 bytes; None: no limit. The newest and the best are kept even where they alone
+            take more.
     """
 
     keep_last: int | None = None
@@ -89,7 +105,7 @@ class Retention:
             return True
         own = [p for p in snapshots if _is_own(p)]
         always = {*own[-1:], *(p for p in own if self.keep_best and p == best)}
-        return sum(_size(p) for p in always) + reserved_bytes <= self.quota_gb * _GB
+        return sum(self._size(p) for p in always) + reserved_bytes <= self.quota_gb * _GB
 
     def prune(
         self, snapshots: Sequence[Path], best: Path | None, reserved_bytes: int = 0
@@ -107,10 +123,36 @@ class Retention:
         Returns:
             Those that were deleted.
         """
-        own = [(p, _size(p)) for p in snapshots if _is_own(p)]
+        own = [(p, self._size(p)) for p in snapshots if _is_own(p)]
         going = self.plan(own, best, reserved_bytes)
         self._tell_if_over(sum(size for p, size in own if p not in going) + reserved_bytes)
-        return [path for path in going if _delete(path)]
+        return [path for path in going if self._delete(path)]
+
+    def prune_grids(self, folder: Path) -> None:
+        """Delete sample grids whose snapshots are gone, where there is a quota."""
+        for grid in folder.iterdir() if self.quota_gb is not None else ():
+            match = _GRID.fullmatch(grid.name)
+            if match is None or (folder / f"snapshot-{match[1]}{SUFFIX}").exists():
+                continue
+            try:
+                grid.unlink()
+            except OSError as error:
+                _log.warning("the old sample grid %s cannot be deleted: %s", grid, error)
+
+    def _sidecars(self, snapshot: Path) -> list[Path]:
+        return sidecars(snapshot, with_grid=self.quota_gb is not None)
+
+    def _size(self, snapshot: Path) -> int:
+        return sum(p.stat().st_size for p in (snapshot, *self._sidecars(snapshot)))
+
+    def _delete(self, snapshot: Path) -> bool:
+        try:
+            for file in (*self._sidecars(snapshot), snapshot):  # killed between: it is found again
+                file.unlink()
+        except OSError as error:
+            _log.warning("the old snapshot %s cannot be deleted: %s", snapshot, error)
+            return False
+        return True
 
     def _tell_if_over(self, kept_bytes: int) -> None:
         if self.quota_gb is not None and kept_bytes > self.quota_gb * _GB:
@@ -124,20 +166,6 @@ def _is_own(path: Path) -> bool:
     try:
         read_header(path, KIND)
     except (InputError, OSError):
-        return False
-    return True
-
-
-def _size(path: Path) -> int:
-    return sum(p.stat().st_size for p in (path, *sidecars(path)))
-
-
-def _delete(path: Path) -> bool:
-    try:
-        for file in (*sidecars(path), path):  # if killed between, the snapshot is found again
-            file.unlink()
-    except OSError as error:
-        _log.warning("the old snapshot %s cannot be deleted: %s", path, error)
         return False
     return True
 

@@ -3,6 +3,8 @@
 One safetensors file beside the snapshots, replaced atomically at each of them.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from stylegen.checkpoints.checksums import verify_checksum
 from stylegen.checkpoints.official import load_strictly
 from stylegen.errors import InputError
 from stylegen.training.draws import random_state, set_random_state
+from stylegen.training.folder import EARLIER_STATE_NAME, STATE_NAME
 from stylegen.training.step import Trainer
 
 KIND = "stylegen training state"
@@ -75,6 +78,26 @@ _HEADER = {
 }
 
 
+def _way_out(path: Path, otherwise: str) -> str:
+    """Say what to do without a state."""
+    earlier = path.with_name(EARLIER_STATE_NAME)
+    if path.name == STATE_NAME and earlier.is_file():
+        return f"go on from the one saved before it, with --resume {earlier}"
+    return otherwise
+
+
+@contextlib.contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    """Say of a state that cannot be read what to do."""
+    try:
+        yield
+    except InputError as error:
+        way = _way_out(path, "begin a run from the newest snapshot, with --transfer")
+        raise InputError(
+            f"the training state {path} is damaged, or not a whole one; {way}"
+        ) from error
+
+
 def read_saved(path: Path) -> Saved:
     """Read what a saved state says of itself.
 
@@ -82,8 +105,10 @@ def read_saved(path: Path) -> Saved:
         InputError: the file is missing, damaged, or of another kind or version.
     """
     if not path.is_file():
-        raise InputError(f"{path} is missing: the run stopped before its first save; begin anew")
-    header = read_header(path, KIND)
+        way = _way_out(path, "the run stopped before its first save; begin anew")
+        raise InputError(f"{path} is missing: {way}")
+    with _undamaged(path):
+        header = read_header(path, KIND)
     if header.get("version") != VERSION:
         raise InputError(f"{path} has format version {header.get('version')!r}, not {VERSION}")
     if wrong := [name for name, kind in _HEADER.items() if type(header.get(name)) is not kind]:
@@ -135,7 +160,8 @@ def load_state(saved: Saved, trainer: Trainer) -> None:
     Raises:
         InputError: the file is damaged, or of other networks.
     """
-    verify_checksum(saved.path)
+    with _undamaged(saved.path):
+        verify_checksum(saved.path)
     path, tensors = saved.path, read_tensors(saved.path)
     if lacking := sorted({"pl_mean", "skipped", "random.cpu"} - set(tensors)):
         raise InputError(f"{path} is not a whole training state: it lacks {', '.join(lacking)}")

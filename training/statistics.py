@@ -41,6 +41,19 @@ class Means:
             pair = torch.stack([value.where(is_finite, 0), is_finite.to(value.dtype)])
             self._sums[name] = self._sums[name] + pair if name in self._sums else pair
 
+    def state(self) -> dict[str, list[float]]:
+        """Return the sums and counts as plain values, of this process's rows.
+
+        Where several processes go on from them, all of them do from those of the first.
+        """
+        names = sorted(self._sums)
+        pairs = torch.stack([self._sums[name] for name in names]).tolist() if names else []
+        return dict(zip(names, pairs, strict=True))
+
+    def load(self, state: dict[str, list[float]], device: torch.device) -> None:
+        """Go on from what :meth:`state` gave."""
+        self._sums = {k: torch.tensor(pair, device=device) for k, pair in state.items()}
+
     def take(self, world: World | None = None) -> dict[str, float]:
         """Return the means, over all processes of a run, and begin anew; NaN: there were none."""
         names = sorted(self._sums)

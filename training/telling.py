@@ -71,6 +71,7 @@ class Teller:
             told: what :meth:`state` gave when the run was saved.
         """
         self.means = Means()
+        self.means.load(told.get("means", {}), self.run.world.device)
         self._owed = _whole(told.get("owed"))
         self._augment = str(told.get("augment", self.run.moment.augment))
         if told.get("health") is not None:
@@ -86,6 +87,7 @@ class Teller:
             "seconds": self.seconds,
             "owed": _plain(self._owed),
             "augment": self._augment,
+            "means": self.means.state(),
         }
 
     @property
@@ -107,6 +109,11 @@ class Teller:
         return images >= self.run.config.loop.tick_kimg * 1000
 
     @property
+    def has_more(self) -> bool:
+        """Whether a step was taken that no tick tells of yet."""
+        return self.run.trainer.images_shown > self._tick_images
+
+    @property
     def is_owed(self) -> bool:
         """Whether a tick is gathered that is not written yet."""
         return self._owed is not None
@@ -121,7 +128,7 @@ class Teller:
         self._owed = {
             **numbers,
             **means,
-            "r_t": means.get("signs_real", 0.0),
+            "r_t": means["signs_real"],
             "img_per_sec": (shown - self._tick_images) / seconds,
         }
         self._augment = self.run.moment.augment

@@ -15,7 +15,7 @@ from stylegen.cli.training_bar import (
     is_first_process,
     training_bar,
 )
-from stylegen.cli.training_plan import flags, from_config, loop_numbers, plan
+from stylegen.cli.training_plan import check_used, flags, from_config, loop_numbers, plan
 from stylegen.errors import InputError
 from stylegen.training.config import RunConfig
 
@@ -49,6 +49,8 @@ def _changes(given: set[str], path: str, options: dict[str, Any], known: bool) -
 
     names = given & (LOOP_CHANGEABLE if known else CHANGEABLE)
     changes = loop_numbers({name: options[name] for name in names})
+    if not known:  # else they were looked at where the run was planned
+        check_used(given, with_changes(run_folder(path).read_config(), changes))
     if options["batch_per_device"] == "auto":
         config = run_folder(path).read_config()
         found = config.loop.batch_per_device if known else None
@@ -165,6 +167,7 @@ def train(
     else:
         assert data is not None
         run = plan(data, {k: v for k, v in options.items() if k != "profile"})
+    check_used(given, run, dry_run)
     if resume == "auto" and not dry_run and (found := _latest(out, run)) is not None:
         if is_first_process():
             click.echo(f"going on with {found}")

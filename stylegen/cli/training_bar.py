@@ -71,9 +71,11 @@ def echo_outcome(outcome: Any) -> None:
     """Say how a run ended, and how to go on if it was stopped."""
     if not is_first_process():
         return
+    from stylegen.training.words import kimg_words
+
     if outcome.profile:
         click.echo(outcome.profile)
-    click.echo(f"{outcome.reason} at {outcome.kimg:.1f} kimg: {outcome.snapshot}")
+    click.echo(f"{outcome.reason} at {kimg_words(outcome.kimg)} kimg: {outcome.snapshot}")
     if outcome.best is not None:
         click.echo(f"best by metric: {outcome.best}")
     if outcome.reason != "finished":

@@ -221,7 +221,7 @@ saving_options = _together(
         int,
         Choices.keep_snapshots,
     ),
-    _number("--disk-quota-gb", "Keep fewer if they take more than this."),
+    _number("--disk-quota-gb", "Keep fewer, and fewer grids, if the run's folder takes more."),
     _number("--max-minutes", "Stop, saved, after this time."),
     click.option(
         "--profile", type=click.IntRange(0), default=0, help="Profile so many first steps."

@@ -21,6 +21,39 @@ def flags(names: list[str]) -> str:
     return ", ".join("--" + name.replace("_", "-") for name in names)
 
 
+_FOR_KINDS = {
+    "augpipe": ("ada", "fixed"),
+    "augment_p": ("fixed",),
+    "ada_target": ("ada",),
+    "ada_kimg": ("ada",),
+    "ada_max": ("ada",),
+    "diffaug_policy": ("diffaug",),
+}
+_FOR_METRICS = frozenset(f"metric_{k}" for k in ("ticks", "images", "max_reals", "features"))
+
+
+def check_used(given: set[str], config: RunConfig, dry_run: bool = False) -> None:
+    """Refuse options that the run would take no notice of.
+
+    Args:
+        given: names of the options that were.
+        config: the run, as they have made it.
+        dry_run: nothing is trained.
+
+    Raises:
+        InputError: there is one.
+    """
+    for name, kinds in _FOR_KINDS.items():
+        if name in given and not set(kinds) & set(config.augment_kinds):
+            raise InputError(f"{flags([name])} needs --augment {' or '.join(kinds)}")
+    if not config.loop.metrics:
+        names = {**{k: k for k in _FOR_METRICS}, "metric_weights": "features_weights"}
+        if unused := sorted(names[name] for name in given & names.keys()):
+            raise InputError(f"without --metrics, such as fid,kid, leave out {flags(unused)}")
+    if dry_run and "profile" in given:
+        raise InputError("--profile is of a run's first steps, and --dry-run trains nothing")
+
+
 def _devices() -> int:
     text = os.environ.get("WORLD_SIZE", "1")
     return int(text) if text.isdecimal() else 1

@@ -193,7 +193,7 @@ def test_resume_goes_on(files: dict[str, Path]) -> None:
     shutil.copy(files["d"], moved)
     result = run("train --resume {r} --kimg 0.08 --data {m}", r=folder, m=moved)
     assert result.exit_code == 0, result.output
-    assert "finished at 0.1 kimg" in result.output
+    assert "finished at 0.08 kimg" in result.output
     assert json.loads((folder / "config.json").read_text())["data"]["path"] == str(moved)
 
 

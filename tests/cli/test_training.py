@@ -113,3 +113,58 @@ def test_users_see_what_augmentation_leaves_out(
     assert run(f"train --data {faces} --out {tmp_path} {options}").exit_code == 0
     (record,) = [r for r in caplog.records if "leaves out" in r.getMessage()]
     assert record.levelno == logging.WARNING  # the least that is shown without --verbose
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ("--ada-max 0.5", "--ada-max needs --augment ada"),
+        ("--augment fixed --ada-target 0.5", "--ada-target needs --augment ada"),
+        ("--augment diffaug --ada-kimg 5", "--ada-kimg needs --augment ada"),
+        ("--augment ada --augment-p 0.5", "--augment-p needs --augment fixed"),
+        ("--augpipe bg", "--augpipe needs --augment ada or fixed"),
+        ("--augment ada --diffaug-policy color", "--diffaug-policy needs --augment diffaug"),
+        ("--metric-ticks 3 --metric-images 9", "leave out --metric-images, --metric-ticks"),
+        ("--inception-weights x", "leave out --features-weights"),
+        ("--profile 3 --dry-run", "--profile is of a run's first steps"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(
+    faces: Path, tmp_path: Path, options: str, text: str
+) -> None:
+    result = run(f"train --data {faces} --out {tmp_path}/r {TINY} {options}")
+    assert result.exit_code == 2
+    assert text in " ".join(result.output.split())
+    assert not (tmp_path / "r").exists()
+
+
+def test_options_of_what_a_run_has_go_on_with_it(faces: Path, tmp_path: Path) -> None:
+    schedule = tmp_path / "s.json"
+    schedule.write_text(json.dumps({"phases": [{"resolution": 16, "augment": "ada"}]}))
+    begin = f"train --data {faces} --out {tmp_path}/r {TINY} --schedule {schedule}"
+    result = run(f"{begin} --ada-max 0.5 --resume auto")
+    assert result.exit_code == 0, result.output
+    assert "finished at 0.008 kimg" in result.output
+    folder = tmp_path / "r" / "00000-faces"
+    assert run(f"train --resume {folder} --ada-max 0.6").exit_code == 0
+    refused = run(f"train --resume {folder} --augment none --ada-max 0.7")
+    assert (refused.exit_code, "--ada-max needs" in refused.output) == (2, True)
+    assert read(folder)["augment"]["max_p"] == 0.6
+    assert run(f"train --resume {folder} --augment none").exit_code == 0
+    assert read(folder)["schedule"]["phases"][0]["augment"] == "none"
+    result = run(f"{begin} --ada-max 0.5 --resume auto")  # the script's options are as they were
+    assert result.exit_code == 0, result.output
+    assert not (tmp_path / "r" / "00001-faces").exists()
+
+
+def test_auto_names_the_state_before_a_damaged_one(faces: Path, tmp_path: Path) -> None:
+    command = f"train --data {faces} --out {tmp_path} {TINY} --kimg 0.016 --resume auto"
+    assert run(command).exit_code == 0
+    folder = tmp_path / "00000-faces"
+    state = folder / "training-state.safetensors"
+    state.write_bytes(state.read_bytes()[:-9])
+    result = run(command)
+    assert result.exit_code == 2
+    earlier = folder / "training-state-earlier.safetensors"
+    assert f"--resume{earlier}" in "".join(result.output.split())
+    assert run(f"train --resume {earlier}").exit_code == 0

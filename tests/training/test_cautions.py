@@ -12,10 +12,11 @@ from stylegen.errors import InputError
 from stylegen.training import resume, train
 from stylegen.training.augment import AugmentConfig
 from stylegen.training.building import build_trainer
-from stylegen.training.cautions import check_classes, warn
+from stylegen.training.cautions import check_classes, check_schedule, warn
 from stylegen.training.config import TransferConfig
 from stylegen.training.rehearsal import rehearse
-from stylegen.training.schedule import PhaseConfig, ScheduleConfig, read_schedule
+from stylegen.training.run import schedule_of
+from stylegen.training.schedule import PhaseConfig, RampConfig, ScheduleConfig, read_schedule
 from stylegen.training.world import World
 
 FIRST = World(device=torch.device("cpu"), rank=0, size=2)
@@ -111,3 +112,70 @@ def test_layers_that_begin_anew_are_said_by_the_first_process(
     assert said(caplog, "Discriminator begins anew in b32") == 1
     build_trainer(make_config(transfer=dataclasses.replace(transfer, match="all")), labels, FIRST)
     assert said(caplog, "begins anew") == 2
+
+
+def batches(*values: float, steps: bool = True) -> ScheduleConfig:
+    points = tuple((0.01 * i, value) for i, value in enumerate(values))
+    return ScheduleConfig(ramps=(RampConfig(of="batch", points=points, steps=steps),))
+
+
+@pytest.mark.parametrize(("values", "named"), [((8, 10), "10"), ((6, 8), "6"), ((8, 8.5), "8.5")])
+def test_batches_in_steps_that_are_no_whole_groups_are_refused(
+    make_config: Any, tmp_path: Path, values: tuple[float, ...], named: str
+) -> None:
+    config = make_config(schedule=batches(*values), mbstd_group_size=4)
+    for begin in (lambda: train(config, tmp_path), lambda: rehearse(config, ALONE)):
+        with pytest.raises(InputError, match=f"ramp of batch holds {named}, .* multiple of 4 "):
+            begin()
+    assert not list(tmp_path.iterdir())
+
+
+def test_rounded_batches_are_said_once(
+    make_config: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def warned(schedule: ScheduleConfig, group: int, world: World = ALONE) -> int:
+        caplog.clear()
+        warn(make_config(schedule=schedule, mbstd_group_size=group), world)
+        return said(caplog, "rounded to multiples of")
+
+    assert warned(batches(8, 16, steps=False), 4) == 1
+    assert warned(batches(8, 16, steps=False), 1) == 0
+    assert warned(batches(8, 16, steps=False), 1, FIRST) == 1
+    assert warned(batches(8, 16, steps=False), 1, SECOND) == 0
+    assert warned(batches(8, 16), 4) == 0
+    assert warned(batches(8, 10), 4) == 1  # of a run that began when that was not refused
+
+
+@pytest.mark.parametrize(
+    ("text", "is_refused"),
+    [
+        ("4:0-0.004,8:0.004-0.006,16:0.006-", True),
+        ("4:0-0.004,8:0.004-0.012,16:0.012-", False),
+        ("4:0-0.004,8:0.004-0.011,16:0.011-", True),
+        ("4:0-0.002,4:0.002-0.004,8:0.004-0.012,16:0.012-", False),  # nothing grows there
+        ("4:0-9,8:9-9.002,16:9.002-", False),  # after the run's end
+    ],
+)
+def test_a_phase_that_a_step_leaps_over_is_refused(
+    make_config: Any, tmp_path: Path, text: str, is_refused: bool
+) -> None:
+    config = make_config(schedule=read_schedule(text), kimg=0.016)
+    if is_refused:
+        with pytest.raises(InputError, match=r"phase at 8 px lasts from 0\.004 .* of 8 images may"):
+            train(config, tmp_path)
+        assert not list(tmp_path.iterdir())
+    else:
+        check_schedule(config, schedule_of(config, ALONE))
+
+
+def test_the_batch_that_leaps_is_that_of_the_moment(make_config: Any) -> None:
+    ramp = RampConfig(of="batch", points=((0.0, 8.0), (0.1, 16.0)), steps=True)
+    for begin, batch in ((0.05, 0), (0.104, 16)):
+        text = f"4:0-{begin},8:{begin}-{begin + 0.01},16:{begin + 0.01}-"
+        schedule = dataclasses.replace(read_schedule(text), ramps=(ramp,))
+        config = make_config(schedule=schedule, kimg=0.2, mbstd_group_size=4)
+        if batch:
+            with pytest.raises(InputError, match=f"a step of {batch} images"):
+                check_schedule(config, schedule_of(config, ALONE))
+        else:
+            check_schedule(config, schedule_of(config, ALONE))

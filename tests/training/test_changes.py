@@ -95,11 +95,28 @@ def test_what_ramps_say_cannot_change(name: Any, value: float, points: Any) -> N
         begun_anew(config, {name: value})
 
 
-def test_augmentation_that_phases_say_cannot_change() -> None:
-    schedule = ScheduleConfig(phases=(PhaseConfig(resolution=256, augment="ada"),))
-    with pytest.raises(InputError, match="augment cannot change here"):
-        with_changes(plan(schedule), {"augment": "none"})
-    assert with_changes(plan(schedule), {"ada_max": 0.5}).augment.max_p == 0.5
+@pytest.mark.parametrize(
+    ("usual", "kinds", "expected"),
+    [
+        ("none", ("diffaug", "none", "none"), ("diffaug", "ada", "ada")),
+        ("none", (None, "diffaug", "none"), ("ada", "diffaug", "ada")),
+        ("none", (None, "diffaug", "diffaug"), ("none", "ada", "ada")),
+        ("fixed", ("none", None, None), ("none", "ada", "ada")),
+    ],
+)
+def test_an_augmentation_given_later_is_that_of_the_last_phase(
+    usual: Any, kinds: tuple[Any, ...], expected: tuple[str, ...]
+) -> None:
+    phases = tuple(
+        dataclasses.replace(p, augment=kind) for p, kind in zip(GROWING.phases, kinds, strict=True)
+    )
+    schedule = dataclasses.replace(GROWING, phases=phases)
+    config = plan(schedule, augment=AugmentConfig(kind=usual))
+    changed = with_changes(config, {"augment": "ada", "ada_max": 0.5})
+    assert tuple(moment.augment for moment in moments(changed)) == expected
+    assert changed.augment.max_p == 0.5
+    with pytest.raises(InputError, match="kind is 'much'"):
+        with_changes(config, {"augment": "much"})
 
 
 def test_the_batch_of_phases_follows_when_another_run_begins() -> None:

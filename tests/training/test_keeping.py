@@ -18,7 +18,9 @@ from stylegen.networks import Generator
 from stylegen.training import Status, feed, keeping, plan_run, resume, telling, train
 from stylegen.training.choices import Choices
 from stylegen.training.folder import RunFolder
+from stylegen.training.grids import for_the_board
 from stylegen.training.health import Advice, Health
+from stylegen.training.retention import other_bytes
 from stylegen.training.schedule import PhaseConfig, ScheduleConfig
 from stylegen.training.world import World
 
@@ -91,16 +93,23 @@ def test_snapshots_of_the_same_moment_are_replaced(make_config: Any, tmp_path: P
 
 
 def test_the_quota_holds(make_config: Any, tmp_path: Path) -> None:
-    whole = train(make_config(kimg=0.04, snapshot_kimg=0.008), tmp_path)
-    state = RunFolder(whole.folder).state.stat().st_size
-    one = max(s.stat().st_size for s in RunFolder(whole.folder).snapshots()) * 1.2
-    quota = (state + 2 * one) / 1e9  # two and their sidecars, besides the state
-    outcome = train(make_config(kimg=0.04, snapshot_kimg=0.008, disk_quota_gb=quota), tmp_path)
+    often = {"kimg": 0.04, "snapshot_kimg": 0.008, "tick_kimg": 0.008}
+    whole = train(make_config(**often), tmp_path)
+    folder = RunFolder(whole.folder)
+    state, snapshots = folder.state.stat().st_size, folder.snapshots()
+    with_it = max(s.stat().st_size for s in whole.folder.glob("fakes*.png"))  # and a short JSON
+    one = max(s.stat().st_size for s in snapshots) * 1.1 + with_it
+    rest = other_bytes(whole.folder, snapshots) - 2 * state
+    quota = (rest + state + 2.05 * one) / 1e9
+    outcome = train(make_config(**often, disk_quota_gb=quota), tmp_path)
     assert len(kimgs(whole.folder)) == 6
     assert kimgs(outcome.folder) == kimgs(whole.folder)[-2:]
     assert not RunFolder(outcome.folder).earlier_state.exists()  # no room for it
-    quota = (2 * state + 1.5 * one) / 1e9
-    outcome = train(make_config(kimg=0.04, snapshot_kimg=0.008, disk_quota_gb=quota), tmp_path)
+    names = sorted(p.name for p in outcome.folder.glob("fakes*.png"))
+    assert names == ["fakes000000.032.png", "fakes000000.040.png"]
+    assert len(list(whole.folder.glob("fakes*.png"))) == 6
+    quota = (rest + 2 * state + 1.5 * one) / 1e9
+    outcome = train(make_config(**often, disk_quota_gb=quota), tmp_path)
     assert kimgs(outcome.folder) == kimgs(whole.folder)[-1:]
     assert read_header(RunFolder(outcome.folder).earlier_state)["images_shown"] == 32
 
@@ -163,7 +172,10 @@ def test_a_full_disk_stops_nothing(
         assert "its sample grid" in warnings[0]
         assert len({kept[i] for i in (4, 8, 11)}) == 3
     else:
-        assert "snapshot-000000.032.safetensors is kept. The training goes on" in warnings[0]
+        named = (
+            "the one of 0.032 kimg" if name == "save_state" else "snapshot-000000.032.safetensors"
+        )
+        assert f"{named} is kept. The training goes on" in warnings[0]
         assert kept[11] == kept[4]
     state = read_tensors(RunFolder(outcome.folder).state)
     assert [k for k in plain if not torch.equal(plain[k], state[k])] == []
@@ -175,8 +187,51 @@ def test_a_disk_that_is_full_all_along(
 ) -> None:
     disk = FullDisk(keeping.save_snapshot, lambda: True)
     monkeypatch.setattr(keeping, "save_snapshot", disk)
-    with pytest.raises(OSError, match=r"at 0\.0 kimg, is not saved; nothing of it is .* room$"):
+    with pytest.raises(OSError, match=r"at 0\.016 kimg, is not saved; nothing of it is .* room$"):
         train(make_config(kimg=0.016), tmp_path)
+
+
+@pytest.mark.parametrize("until", [70, 1000])
+def test_a_disk_with_room_for_snapshots_but_no_state(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """The snapshot that the last state belongs to stays, and is the one that is named."""
+    shown = [0]
+
+    def note(status: Status) -> None:
+        shown[0] = status.images_shown
+
+    monkeypatch.setattr(
+        keeping, "save_state", FullDisk(keeping.save_state, lambda: 40 < shown[0] < until)
+    )
+    config = make_config(snapshot_kimg=0.032, keep_snapshots=1, kimg=0.096)
+    if until == 70:
+        outcome = train(config, tmp_path, note)
+        assert kimgs(outcome.folder) == [0.096]
+        return
+    folder = RunFolder(tmp_path / "00000-run")
+    good = folder.path / "snapshot-000000.032.safetensors"
+    with pytest.raises(OSError, match="the disk is full") as caught:
+        train(config, tmp_path, note)
+    assert kimgs(folder.path) == [0.032, 0.096]
+    assert str(caught.value) == (
+        f"the disk is full: the run's end, at 0.096 kimg, is not saved; its last good snapshot is "
+        f"{good}, and {folder.snapshots()[-1]} has no state to go on from. Make room and go on "
+        f"with --resume {folder.path}"
+    )
+    assert "training-state.safetensors is not written; the one of 0.032 kimg is" in caplog.text
+    shown[0] = 0
+    assert resume(good).reason == "finished"
+    assert kimgs(folder.path) == [0.096]
+
+
+def test_grids_of_tensorboard_are_no_wider_than_a_screen() -> None:
+    grid = torch.arange(3 * 8 * 2052).reshape(3, 8, 2052).remainder(256).to(torch.uint8)
+    small = for_the_board(grid)
+    assert (small.dtype, small.shape) == (torch.uint8, (3, 2, 684))
+    assert small[1, 1, 5] == grid[1, 3:6, 15:18].double().mean().round()
+    assert for_the_board(grid[..., :1024]).shape == (3, 8, 1024)
 
 
 KEYS = {

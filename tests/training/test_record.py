@@ -233,7 +233,7 @@ def test_an_end_that_a_full_disk_does_not_take_is_an_error(
     with pytest.raises(OSError, match="the disk is full") as caught:
         train(make_config(metrics=metrics), tmp_path, fill, make_metric=metric)
     assert str(caught.value) == (
-        "the disk is full: the run's end, at 0.2 kimg, is not saved; its last good snapshot is "
+        "the disk is full: the run's end, at 0.16 kimg, is not saved; its last good snapshot is "
         f"{folder.snapshots()[-1]}. Make room and go on with --resume {folder.path}"
     )
     assert read_info(folder.snapshots()[-1]).kimg == 0.08
@@ -261,3 +261,40 @@ def test_a_full_disk_does_not_keep_a_run_from_going_on(
     (warning,) = caplog.messages
     assert "config.json is not written; the one without the changes is kept. The train" in warning
     assert folder.read_config() == config
+
+
+def timeless(folder: Path) -> list[dict[str, Any]]:
+    """Return the ticks of a run without what depends on time and on this process."""
+    timed = {"seconds", "seconds_tick", "data_wait_sec", "img_per_sec", "peak_memory_mib"}
+    lines = (folder / "stats.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in timed} for line in lines]
+
+
+def test_a_tick_cut_in_two_by_a_kill_tells_of_the_whole(make_config: Any, tmp_path: Path) -> None:
+    def die(status: Status) -> None:
+        if status.images_shown == 64:
+            raise Killed
+
+    config = make_config(kimg=0.08, snapshot_kimg=0.024)
+    whole = train(config, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(config, tmp_path / "killed", die)
+    folder = tmp_path / "killed" / "00000-run"
+    assert read_header(RunFolder(folder).state)["images_shown"] == 48  # the tick ends at 80
+    resume(folder)
+    assert timeless(folder) == timeless(whole.folder)
+
+
+def test_who_goes_on_without_a_step_writes_no_tick(make_config: Any, tmp_path: Path) -> None:
+    def die(status: Status) -> None:
+        if status.images_shown == 64:
+            raise Killed
+
+    whole = train(make_config(kimg=0.08, snapshot_kimg=0.024), tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(make_config(kimg=0.08, snapshot_kimg=0.024), tmp_path / "killed", die)
+    folder = tmp_path / "killed" / "00000-run"
+    assert resume(folder, kimg=0.048).kimg == 0.048
+    assert [shown for shown, _ in ticks(folder)] == [40]
+    resume(folder, kimg=0.08)
+    assert timeless(folder) == timeless(whole.folder)

@@ -17,6 +17,7 @@ from stylegen.files import atomic_path
 from stylegen.training.retention import (
     Retention,
     is_disk_full,
+    other_bytes,
     partial_files,
     remove_partial_files,
     try_write,
@@ -121,6 +122,25 @@ def test_the_quota_counts_sidecars(tmp_path: Path, caplog: pytest.LogCaptureFixt
     caplog.clear()
     assert Retention(quota_gb=1e-9).prune(own[1:], None) == []
     assert "more than the quota of 1 B" in caplog.text
+
+
+def test_grids_go_with_their_snapshots_where_there_is_a_quota(tmp_path: Path) -> None:
+    own = [snapshot(tmp_path / p.name) for p in paths(0, 1)]
+    grids = [tmp_path / f"fakes{n:06d}.png" for n in (0, 1, 7)]
+    for grid in grids:
+        grid.write_bytes(bytes(5000))
+    (tmp_path / "notes").write_text("nine byte")
+    (tmp_path / "fakes.png").write_text("")
+    assert other_bytes(tmp_path, own) == 9 + 5000
+    Retention().prune_grids(tmp_path)
+    assert grids[2].exists()
+    one = own[0].stat().st_size + own[0].with_suffix(".json").stat().st_size
+    quota = Retention(quota_gb=(2 * one + 5000) / 1e9)
+    quota.prune_grids(tmp_path)
+    assert [g.exists() for g in grids] == [True, True, False]
+    assert quota.prune(own, None) == [own[0]]
+    assert [g.exists() for g in grids] == [False, True, False]
+    assert (tmp_path / "fakes.png").exists()
 
 
 def test_what_cannot_be_deleted_is_told(

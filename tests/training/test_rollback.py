@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from torch import Tensor
 
 from stylegen.checkpoints import read_header, read_info, read_tensors
 from stylegen.errors import InputError
-from stylegen.training import Status, keeping, resume, step, train
+from stylegen.training import Status, keeping, recovery, resume, step, train
 from stylegen.training.building import build_trainer
 from stylegen.training.folder import RunFolder
 from stylegen.training.schedule import read_schedule
+from stylegen.training.state import Saved
+from stylegen.training.world import World
 
 
 class Spoiler:
@@ -251,3 +254,70 @@ def test_the_mean_of_w_and_of_the_lengths_stay_finite(make_config: Any, tmp_path
     assert trainer.pl_mean.isfinite()
     assert trainer.skipped == 2
     assert trainer.most_bad_updates == 1
+
+
+def flipped(path: Path) -> None:
+    """Change one byte of a file's last tensor."""
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 255
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [flipped, lambda path: path.write_bytes(b""), Path.unlink])
+def test_a_damaged_state_names_the_one_before_which_goes_on(
+    make_config: Any, tmp_path: Path, damage: Callable[[Path], Any]
+) -> None:
+    config = make_config(kimg=0.16)
+    whole = RunFolder(train(config, tmp_path / "whole").folder)
+    folder = RunFolder(train(config, tmp_path).folder)
+    damage(folder.state)
+    with pytest.raises(InputError, match=f"with --resume {folder.earlier_state}$"):
+        resume(folder.path)
+    outcome = resume(folder.earlier_state)
+    assert (outcome.reason, outcome.kimg) == ("finished", 0.16)
+    expected, actual = read_tensors(whole.state), read_tensors(folder.state)
+    assert [k for k in expected if not torch.equal(expected[k], actual[k])] == []
+    assert read_header(folder.earlier_state)["images_shown"] == 80
+    kimgs = [read_info(s).kimg for s in folder.snapshots()]
+    assert kimgs == [0, 0.08, 0.16]
+    assert [line["images_shown"] for line in lines(folder.path)] == [40, 80, 120, 160]
+
+
+def test_the_state_that_goes_on_is_not_dropped_for_a_quota(
+    make_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    folder = RunFolder(train(make_config(), tmp_path).folder)
+    flipped(folder.state)
+    with pytest.raises(InputError, match="is damaged, or not a whole one; go on from"):
+        resume(folder.path)
+    save = keeping.save_state
+
+    def full(*args: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(keeping, "save_state", full)
+    with pytest.raises(OSError, match="the disk is full"):
+        resume(folder.earlier_state, disk_quota_gb=1e-6)
+    assert "going on from 0.08 kimg, the state before the last one" in caplog.text
+    monkeypatch.setattr(keeping, "save_state", save)
+    assert resume(folder.earlier_state).reason == "finished"
+    flipped(folder.state)
+    folder.earlier_state.unlink(missing_ok=True)
+    with pytest.raises(InputError, match="begin a run from the newest snapshot, with --transfer"):
+        resume(folder.path)
+
+
+def test_going_back_is_told_by_the_first_process(
+    make_config: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = Saved(path=Path("state"), header={"images_shown": 8})
+    monkeypatch.setattr(recovery, "read_saved", lambda path: saved)
+    folder = RunFolder("nowhere")
+    for rank, count in ((1, 0), (0, 1)):
+        run = SimpleNamespace(
+            kimg=1.0, world=World(device=torch.device("cpu"), rank=rank, size=2),
+            restore=lambda saved, seed: None, config=make_config(),
+        )  # fmt: skip
+        assert recovery.go_back(run, folder, recovery.Trouble()) is saved  # type: ignore[arg-type]
+        assert caplog.text.count("going back") == count

@@ -19,7 +19,7 @@ import stylegen
 from stylegen.checkpoints import read_info, read_tensors
 from stylegen.data import write_synth
 from stylegen.errors import InputError
-from stylegen.training import Status, resume, train
+from stylegen.training import Status, folder, resume, train
 from stylegen.training.folder import RunFolder, new_run_folder
 
 
@@ -119,10 +119,14 @@ def test_bfloat16_trains_too(make_config: Any, tmp_path: Path) -> None:
     assert weights["G.synthesis.b16.conv1.weight"].dtype == torch.float32
 
 
-def test_folders_get_free_numbers(tmp_path: Path) -> None:
+def test_folders_get_free_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "00007-old").mkdir()
     (tmp_path / "notes").mkdir()
     assert new_run_folder(tmp_path, "a/b").path.name == "00008-a-b"
+    (tmp_path / "00009-a").write_text("")
+    (tmp_path / "00010-a").mkdir()
+    monkeypatch.setattr(folder.Path, "iterdir", lambda path: iter([path / "00008-b"]))
+    assert new_run_folder(tmp_path, "a").path.name == "00011-a"  # others began meanwhile
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
         new_run_folder(tmp_path / "file", "x")
@@ -169,7 +173,7 @@ def test_broken_files_are_named_in_the_run(
     (entry,) = json.loads((outcome.folder / "skipped.json").read_text())
     assert entry["name"] == "5.png"
     assert entry["reason"]
-    assert "1 files cannot be read and are left out, such as 5.png" in caplog.text
+    assert "1 file cannot be read and is left out: 5.png (" in caplog.text
     assert read_info(outcome.snapshot).provenance["data_images"] == 8
 
 

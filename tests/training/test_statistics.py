@@ -225,3 +225,17 @@ def test_without_tensorboard(
     writer.histogram("logits", torch.zeros(4), 40)
     assert [p.name for p in tmp_path.iterdir()] == ["stats.jsonl"]
     assert "pip install tensorboard" in caplog.text
+
+
+def test_means_go_on_from_plain_values() -> None:
+    whole, first, rest = Means(), Means(), Means()
+    generator = torch.Generator().manual_seed(0)
+    for i in range(20):
+        value = {"a": torch.randn([], generator=generator), f"b{i % 3}": torch.tensor(i / 7)}
+        whole.add(value)
+        (first if i < 9 else rest).add(value)
+        if i == 8:
+            rest.load(json.loads(json.dumps(first.state())), torch.device("cpu"))
+    assert rest.take() == whole.take()
+    assert first.take().keys() == {"a", "b0", "b1", "b2"}
+    assert Means().state() == {}
