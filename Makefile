@@ -37,6 +37,8 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks standard --device cpu --minutes 3.5
 	$(BIN)/python -m benchmarks ops --device cpu --minutes 2.5
 	$(BIN)/python -m benchmarks generate --device cpu --minutes 1.5
+	$(BIN)/python -m benchmarks distances --device cpu --minutes 1.5
+	$(BIN)/python -m benchmarks metrics --device cpu --images 100 --rounds 1
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import torch
 
-from benchmarks import building, learning, profiling, suites, sweep
+from benchmarks import building, distances, learning, metrics, profiling, suites, sweep
 from benchmarks.results import FOLDER
 from benchmarks.suites import Settings
 from benchmarks.variants import STANDARD, precisions
@@ -86,6 +86,7 @@ for _name, _run in {
     "standard": suites.run_standard,
     "matrix": suites.run_matrix,
     "ops": suites.run_ops,
+    "distances": distances.run_distances,
     "peaks": suites.run_peaks,
     "train": sweep.run_train,
     "profile": profiling.run_profile,
@@ -99,6 +100,20 @@ for _name, _run in {
 def generate(settings: Settings, large: bool) -> None:
     """Time drawing images at several batch sizes."""
     suites.run_generate(settings, sweep.SIZES if large else (STANDARD,))
+
+
+@main.command("metrics")
+@click.option(
+    "--images",
+    type=click.IntRange(24),
+    default=5000,
+    show_default=True,
+    help="Of each of two folders.",
+)
+@_settings
+def time_metrics(settings: Settings, images: int) -> None:
+    """Time FID of two folders, from files to the number, against torch-fidelity."""
+    metrics.run_metrics(settings, images)
 
 
 @main.command("build")

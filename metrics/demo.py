@@ -16,6 +16,7 @@ from stylegen.data import FACTORS, sample_factors, synth_images
 from stylegen.files import cache_folder
 from stylegen.perceptual import FeatureNetwork, fit_demo, open_features
 from stylegen.perceptual.demo import SIDE_PX, recipe_digest
+from stylegen.perceptual.names import Arithmetic, Resize
 
 log = logging.getLogger(__name__)
 
@@ -81,12 +82,16 @@ def open_network(
     weights: str | None = None,
     device: str | torch.device = "cpu",
     progress: Callable[[int, int], None] | None = None,
+    *,
+    resize: Resize | None = None,
+    arithmetic: Arithmetic = "fp32",
 ) -> FeatureNetwork:
     """Open a feature network by name; the demo network is fitted on first use.
 
     Raises:
-        InputError: the name is unknown, or its weights are absent, cut off or another network's.
+        InputError: the name is unknown, its weights are absent, cut off or another network's, or
+            the resize or arithmetic do not go with it.
     """
     if name == "demo" and weights is None:
         weights = str(demo_weights(progress=progress))
-    return open_features(name, weights, device)
+    return open_features(name, weights, device, resize=resize, arithmetic=arithmetic)

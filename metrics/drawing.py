@@ -110,6 +110,7 @@ def draw_images(
     *,
     labels: Tensor | None = None,
     share: tuple[int, int] = (0, 1),
+    only: frozenset[int] | None = None,
 ) -> Iterator[Tensor]:
     """Draw images batch by batch; torch's random state is left as it was.
 
@@ -122,9 +123,9 @@ def draw_images(
         seed: 0 to 2**32 - 1.
         psi: truncation; 1 is none.
         noise: "random" draws layer noise, "const" takes the stored one.
-        labels: (M,) int64, classes to draw from, each as often as it stands here; None:
-            uniformly from all K.
+        labels: (M,) int64, classes to draw from, each as often as it stands here; None: all K.
         share: (r, n): draw the batches r, r + n, r + 2n, ... only.
+        only: numbers of batches to draw; None: all.
 
     Yields:
         uint8 (n, C, H, W) on the generator's device.
@@ -135,10 +136,17 @@ def draw_images(
     device = device_of(generator)
     batches = _batches(generator, samples, batch, seed, labels)
     for i, (z, c, noise_seed) in enumerate(batches):
-        if i % share[1] == share[0]:
+        if i % share[1] == share[0] and (only is None or i in only):
             with seeded(noise_seed, device):
                 images = draw(generator, z, c, psi, noise)
             yield images
+
+
+def drawn_classes(
+    generator: Generator, samples: int, batch: int, seed: int, labels: Tensor | None = None
+) -> Tensor:
+    """Return the classes (N,) of the images that :func:`draw_images` draws with these numbers."""
+    return torch.cat([c for _, c, _ in _batches(generator, samples, batch, seed, labels)])
 
 
 def generator_distance(

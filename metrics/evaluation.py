@@ -1,248 +1,239 @@
-"""Evaluate one side against another: open, extract once, measure, report."""
+"""Evaluate one side against another: open, look once, measure, report."""
 
-import time
-from collections.abc import Callable
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-import torch
-
-from stylegen.devices import choose_device
 from stylegen.errors import InputError
-from stylegen.metrics.config import (
-    EvaluateConfig,
-    compares,
-    kernel_name,
-    least_images,
-    metric_key,
-    wanted_metrics,
-)
-from stylegen.metrics.demo import open_network
-from stylegen.metrics.extraction import Extracted, extract
-from stylegen.metrics.frechet import distance_of_moments
-from stylegen.metrics.kernel import (
-    SUBSET_SEED,
-    SUBSET_SIZE,
-    SUBSETS,
-    subset_distance,
-    subset_size,
-)
+from stylegen.metrics.assembling import Findings, path_lengths_of, sections_of
+from stylegen.metrics.cache import digest_of
+from stylegen.metrics.catalogue import METRICS, metric_key
+from stylegen.metrics.choosing import Situation, chosen_metrics
+from stylegen.metrics.config import EvaluateConfig, keeps_features
+from stylegen.metrics.extraction import Watcher
+from stylegen.metrics.looking import Found, Reals, Wants
+from stylegen.metrics.measuring import Pair, measure
+from stylegen.metrics.notes import notes_of, protocol_facts
+from stylegen.metrics.pairing import paired_metrics
+from stylegen.metrics.protocols import Protocol
 from stylegen.metrics.report import Metric, Report, environment, now
-from stylegen.metrics.score import SHUFFLE_SEED, inception_score
-from stylegen.metrics.sides import ImagesSide, Side, SnapshotSide, open_sides
-from stylegen.perceptual import FeatureNetwork
-from stylegen.perceptual.names import score_name
+from stylegen.metrics.runs import Sweep, sweep
+from stylegen.metrics.sides import ImagesSide, Side
+from stylegen.metrics.sides_drawn import Drawing, SnapshotSide
+from stylegen.metrics.sides_opening import (
+    Numbers,
+    is_reference,
+    name_of,
+    open_set,
+    open_sides,
+    snapshots_of,
+)
+from stylegen.metrics.watching import Looks, watchers_of
+from stylegen.metrics.workplace import Progress, Workplace, open_workplace
 
-_USUAL_IMAGES = 5000
-
-Progress = Callable[[str, int, int], None]
-"""Called with the stage's name, images done, and images in all."""
-
-
-class _Clock:
-    """Wall time by stage, in seconds."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Any:
-        start = time.monotonic()
-        yield
-        self.seconds[name] = round(time.monotonic() - start, 3)
+__all__ = ["Progress", "evaluate"]
 
 
-def _extract(
-    side: Side,
-    network: FeatureNetwork,
-    wanted: tuple[str, ...],
-    is_judged: bool,
-    report: Callable[[int, int], None],
-) -> Extracted:
-    return extract(
-        side.batches(),
-        network,
-        keep_logits=is_judged and "is" in wanted,
-        keep_features="kid" in wanted,
-        progress=lambda done: report(done, side.count),
-    )
+class Opened(NamedTuple):
+    """Both sides, and what is to be taken of them.
+
+    Attributes:
+        a: the judged side; of a run its last snapshot.
+        against: the other; None: a file of statistics.
+        names: of both, for people.
+        reference: the file's statistics, if that is what the other side is.
+        wanted: metrics.
+        left_out: why other metrics of "all" are not taken.
+        snapshots: of a run; [] for anything else.
+    """
+
+    a: Side
+    against: Side | None
+    names: dict[str, str]
+    reference: Reals | None
+    wanted: tuple[str, ...]
+    left_out: dict[str, str]
+    snapshots: list[str]
 
 
-def _frechet(network: FeatureNetwork, a: Extracted, against: Extracted) -> Metric:
-    return Metric(
-        name=network.metric_name,
-        value=distance_of_moments(a.moments, against.moments),
-        unit="squared distance in feature space",
-        better="lower",
-        images={"a": a.count, "against": against.count},
-    )
+def numbers_of(config: EvaluateConfig, protocol: Protocol) -> Numbers:
+    """Return what the sides are opened with."""
+    drawing = Drawing(protocol.samples, config.batch, protocol.seed, protocol.psi, protocol.noise)
+    return Numbers(drawing, protocol.reals)
 
 
-def _kernel(network: FeatureNetwork, a: Extracted, against: Extracted) -> Metric:
-    if a.features is None or against.features is None:
-        raise InputError(f"no images on a side to take {kernel_name(network.name)} on")
-    device = a.moments.total.device
-    distance = subset_distance(a.features, against.features, device=device)
-    return Metric(
-        name=kernel_name(network.name),
-        value=distance.mean,
-        unit="squared distance in the kernel's space; a little below 0 is 0",
-        better="lower",
-        images={"a": a.count, "against": against.count},
-        std=distance.std,
-        std_over=f"{SUBSETS} subsets of {subset_size(a.count, against.count):,}",
-    )
-
-
-def _score(network: FeatureNetwork, a: Extracted, splits: int) -> Metric:
-    if a.logits is None:
-        raise InputError(f"no images of the first side to take {score_name(network.name)} on")
-    mean, std = inception_score(a.logits, splits)
-    return Metric(
-        name=score_name(network.name),
-        value=mean,
-        unit=f"effective number of classes, 1 to {a.logits.shape[1]}",
-        better="higher",
-        images={"a": a.count},
-        std=std,
-        std_over=f"{splits} splits",
-    )
-
-
-def _measure(
-    wanted: tuple[str, ...],
-    network: FeatureNetwork,
-    a: Extracted,
-    against: Extracted | None,
-    splits: int,
-) -> dict[str, Metric]:
-    metrics = {}
-    for metric in wanted:
-        key = metric_key(metric, network.name)
-        if metric == "is":
-            metrics[key] = _score(network, a, splits)
-        elif against is not None:
-            metrics[key] = (_frechet if metric == "fid" else _kernel)(network, a, against)
-    return metrics
-
-
-def _protocol(
-    config: EvaluateConfig, sides: dict[str, Side], wanted: tuple[str, ...]
-) -> dict[str, Any]:
-    drawing = {
-        "psi": config.psi,
-        "noise": config.noise,
-        "classes": "uniform",
-        "quantisation": "uint8, x * 127.5 + 128 truncated",
-    }
-    reading = {"resize_filter": config.filter, "background": config.background, "mirrored": False}
-    kernel = {
-        "kernel": "(x . y / D + 1)^3, unbiased",
-        "kernel_subsets": SUBSETS,
-        "kernel_subset_size_at_most": SUBSET_SIZE,
-        "kernel_subset_seed": SUBSET_SEED,
-    }
-    kinds = {type(side) for side in sides.values()}
-    return {
-        "seed": config.seed,
-        "batch": config.batch,
-        **(drawing if SnapshotSide in kinds else {}),
-        **(reading if ImagesSide in kinds else {}),
-        "covariance_divisor": "N - 1",
-        **(kernel if "kid" in wanted else {}),
-        "arithmetic": "features float32, moments and distances float64",
-        "tf32": False,
-        "inception_score_splits": config.splits,
-        "inception_score_shuffle_seed": SHUFFLE_SEED,
-    }
-
-
-def _features(network: FeatureNetwork) -> dict[str, Any]:
-    return {
-        "name": network.name,
-        "distance": network.metric_name,
-        "dim": network.dim,
-        "weights_sha256": network.weights_digest,
-    }
-
-
-def _notes(
-    network: FeatureNetwork, counts: dict[str, int], sides: dict[str, Side], wanted: tuple[str, ...]
-) -> tuple[str, ...]:
-    notes = list(network.notes)
-    for name, side in sides.items():
-        if "fid" in wanted and counts[name] <= network.dim:
-            notes.append(
-                f"Rank deficient: side {name} has {counts[name]:,} images for {network.dim:,} "
-                "features. The distance is computed exactly but is biased upwards: compare it "
-                "only with others of the same numbers of images."
-            )
-        if isinstance(side, ImagesSide) and side.images.skipped:
-            left_out = len(side.images.skipped)
-            notes.append(f"Side {name}: {left_out:,} unreadable files were left out.")
-    if "kid" in wanted and min(counts.values()) < 2 * SUBSET_SIZE:
-        size = subset_size(*counts.values())
-        notes.append(
-            f"{kernel_name(network.name)} is taken on {SUBSETS} subsets of {size:,}, which share "
-            f"most of a side's {min(counts.values()):,} images: its ± is much too small."
+def _draw_as_frequent(a: Side, against: Side | None, protocol: Protocol) -> None:
+    """Draw classes as frequent as they are in the data, where the protocol has it so."""
+    if protocol.labels != "data" or not isinstance(a, SnapshotSide) or not a.class_names:
+        return
+    labels = against.labels() if isinstance(against, ImagesSide) else None
+    if labels is None or int(labels.max()) >= len(a.class_names):
+        raise InputError(
+            "the protocol draws classes as frequent as in the data, but the other side has no "
+            "such classes: compare with the labelled set, or take another protocol"
         )
-    if "is" in wanted and counts["a"] < _USUAL_IMAGES:
-        notes.append(
-            f"{score_name(network.name)} of {counts['a']:,} images is biased downwards; "
-            f"{_USUAL_IMAGES:,} or more are usual."
+    a.drawing = a.drawing._replace(labels=labels)
+
+
+def _open(config: EvaluateConfig, work: Workplace) -> Opened:
+    """Open both sides and find out what can be taken of them."""
+    snapshots = snapshots_of(config.a)
+    if snapshots_of(config.against):
+        raise InputError(
+            f"{name_of(config.against)} is a run's folder; only the judged side can be one, so "
+            "name one of its snapshots"
         )
-    return tuple(notes)
+    judged = replace(config, a=snapshots[-1]) if snapshots else config
+    a, against = open_sides(judged, numbers_of(config, work.plan.protocol), work.device)
+    _draw_as_frequent(a, against, work.plan.protocol)
+    names = {"a": name_of(config.a), "against": name_of(config.against)}
+    reference = work.reference(str(config.against)) if is_reference(config.against) else None
+    situation = Situation(
+        names=names, a=a, against=against, reals=reference.count if reference else None,
+        features=work.plan.protocol.network, splits=config.splits, lpips=work.without_lpips,
+    )  # fmt: skip
+    wanted, left_out = chosen_metrics(work.plan.metrics, situation)
+    return Opened(a, against, names, reference, wanted, left_out, snapshots)
 
 
-def _open(config: EvaluateConfig, device: torch.device, wanted: tuple[str, ...]) -> dict[str, Side]:
-    """Open both sides and check that they have as many images as the metrics need."""
-    a, against = open_sides(config, device)
-    least_of_a = least_images(wanted, config.splits)
-    for path, side, least in ((config.a, a, least_of_a), (config.against, against, 2)):
-        if side.count < least:
-            raise InputError(
-                f"{path} has {side.count} usable images, and {' and '.join(wanted)} "
-                f"{'need' if len(wanted) > 1 else 'needs'} at least {least}"
-            )
-    return {"a": a, "against": against}
+def _needs_reals(wanted: tuple[str, ...]) -> bool:
+    taken_alone = ("spectrum", "colour", "files", "psnr", "ssim", "lpips")
+    return any("reals" in METRICS[m].needs and m not in taken_alone for m in wanted)
 
 
-def _report(
-    config: EvaluateConfig,
-    device: torch.device,
-    wanted: tuple[str, ...],
-    progress: Progress | None,
-) -> Report:
-    clock = _Clock()
+def _is_mirrored(opened: Opened, config: EvaluateConfig) -> bool:
+    """Tell whether an audit looks at mirrored images: the training did, or nothing is known."""
+    if config.mirror is not None:
+        return config.mirror
+    if isinstance(opened.a, SnapshotSide):
+        return bool(opened.a.info.provenance.get("xflip", True))
+    return True
 
-    def stage(name: str) -> Callable[[int, int], None]:
-        return lambda done, total: progress(name, done, total) if progress else None
 
+def _wants(opened: Opened, config: EvaluateConfig, protocol: Protocol) -> tuple[Wants, Wants]:
+    """Return what to keep of the judged side, and of the other."""
+    keeps = keeps_features(opened.wanted)
+    a = Wants(logits="is" in opened.wanted, features=keeps, blocks="fid" in opened.wanted)
+    audited = "memorisation" in opened.wanted and _is_mirrored(opened, config)
+    return a, Wants(features=keeps, mirrored=audited or protocol.mirror)
+
+
+def _compared(work: Workplace, opened: Opened, watchers: tuple[Watcher, ...]) -> Reals:
+    """Look at the other side, as far as anything is to be compared with it."""
+    if opened.reference is not None:
+        return opened.reference
+    if opened.against is None or not (_needs_reals(opened.wanted) or watchers):
+        return Reals(found={}, gaussians={}, count=None)
+    wants = _wants(opened, work.config, work.plan.protocol)[1]
+    return work.reals(opened.against, opened.names["against"], wants, watchers)
+
+
+def _pairs(work: Workplace, reals: Reals, found: Found) -> dict[str, Pair]:
+    """Return both sides in the features of each protocol; the headline's is called ""."""
+    if not work.networks:
+        return {}
+    protocols = {"": work.plan.protocol, **work.plan.others}
+    return {
+        name: reals.pair(protocol, found, work.config.splits)
+        for name, protocol in protocols.items()
+    }
+
+
+def _side_facts(opened: Opened, reals: Reals, count: int) -> dict[str, dict[str, Any]]:
+    facts = {"a": {**opened.a.facts(), "images": count}}
+    if opened.against is not None:
+        number = opened.against.count if reals.count is None else reals.count
+        return facts | {"against": {**opened.against.facts(), "images": number}}
+    told = {"kind": "reference", "path": opened.names["against"], "sha256": reals.digest}
+    return facts | {"against": {**told, "images": reals.count}}
+
+
+def _held_out(work: Workplace, opened: Opened) -> Side | None:
+    """Open the real images that were not trained on, read as the others are."""
+    config, against = work.config, opened.against
+    if config.held_out is None or "memorisation" not in opened.wanted:
+        return None
+    if not isinstance(against, ImagesSide):
+        raise InputError("held-out images are compared with a folder or zip; name one")
+    read = against.images.config
+    size = read.resolution or (against.size[0], against.size[1])
+    images = open_set(config.held_out, config, size, against.channels, read.filter)
+    return ImagesSide(images, config.batch)
+
+
+def _judge(work: Workplace, opened: Opened, looks: Looks, reals: Reals) -> tuple[Found, Any]:
+    """Look at the judged side; of a run at all its snapshots, and choose one."""
+    wants = _wants(opened, work.config, work.plan.protocol)[0]
+    if opened.snapshots and isinstance(opened.a, SnapshotSide):
+        result = sweep(work, opened.snapshots, opened.a, opened.wanted, wants, reals, looks)
+        return result.found, result
+    watchers = watchers_of(opened.wanted, "a", looks)
+    if not (work.networks or watchers):
+        return {}, None
+    return work.judged(opened.a, opened.names["a"], wants, watchers), None
+
+
+def _report(work: Workplace) -> Report:
+    config, clock = work.config, work.clock
     with clock.stage("open"):
-        sides = _open(config, device, wanted)
-    with clock.stage("features"):
-        fitting = stage("fitting the demo features")
-        network = open_network(config.features, config.weights, device, fitting)
-    found = {}
-    for name, path in (("a", config.a), ("against", config.against)):
-        if name == "against" and not compares(wanted):
-            continue
-        with clock.stage(f"extract {name}"):
-            found[name] = _extract(sides[name], network, wanted, name == "a", stage(path))
+        opened = _open(config, work)
+        held_out = _held_out(work, opened)
+    _ = work.networks  # all sides are in order: only now is anything loaded
+    looks = Looks()
+    reals = _compared(work, opened, watchers_of(opened.wanted, "against", looks))
+    found, swept = _judge(work, opened, looks, reals)
+    if isinstance(swept, Sweep):
+        opened = opened._replace(a=swept.side)
+    pairs = _pairs(work, reals, found)
     with clock.stage("measure"):
-        metrics = _measure(wanted, network, found["a"], found.get("against"), config.splits)
-    counts = {k: found[k].count if k in found else side.count for k, side in sides.items()}
+        metrics = measure(pairs[""], opened.wanted) if pairs else {}
+    paths = path_lengths_of(work, opened.a, opened.wanted)
+    metrics |= {name: metric for name, (metric, _) in paths.items()}
+    metrics |= paired_metrics(work, opened.a, opened.against, opened.wanted)
+    count = pairs[""].a.count if pairs else opened.a.count
+    facts = _side_facts(opened, reals, count)
+    findings = Findings(
+        pairs=pairs, metrics=metrics, reals=reals, looks=looks, paths=paths, swept=swept,
+        held_out=held_out, facts=facts,
+    )  # fmt: skip
+    return _written(work, opened, findings)
+
+
+def _written(work: Workplace, opened: Opened, findings: Findings) -> Report:
+    with work.clock.stage("sections"):
+        sections = sections_of(work, opened.a, opened.against, opened.wanted, opened.left_out,
+                               findings)  # fmt: skip
+    network = work.networks.get(work.key)
+    sides = {"a": opened.a} | ({} if opened.against is None else {"against": opened.against})
     return Report(
-        metrics=metrics,
-        protocol=_protocol(config, sides, wanted),
-        features=_features(network),
-        sides={k: {**side.facts(), "images": counts[k]} for k, side in sides.items()},
-        notes=_notes(network, counts, sides, wanted),
-        seconds=clock.seconds,
-        environment=environment(device),
+        metrics=_in_order(findings.metrics, opened.wanted, work.key.network),
+        protocol=protocol_facts(work, sides, opened.wanted),
+        features={**network.facts(), "distance": network.metric_name} if network else {},
+        sides=findings.facts,
+        notes=tuple(notes_of(work, sides, opened.wanted, opened.left_out, findings)),
+        seconds=work.clock.seconds,
+        environment=environment(work.device),
         created=now(),
         shown={name: side.shown() for name, side in sides.items()},
+        draws=_draws(opened.a),
+        sections=sections,
     )
+
+
+def _draws(side: Side) -> str | None:
+    """Return the digest of a snapshot's random draws: reports of the same ones can be paired."""
+    if not isinstance(side, SnapshotSide):
+        return None
+    how = side.drawing
+    labels = None if how.labels is None else how.labels.tolist()
+    shape = side.generator.config.z_dim, side.generator.config.c_dim
+    return digest_of(how.seed, how.samples, how.batch, how.noise, labels, shape)
+
+
+def _in_order(metrics: Mapping[str, Metric], wanted: tuple[str, ...], features: str) -> Any:
+    """Return metrics in the order in which they are wanted."""
+    keys = dict.fromkeys(metric_key(metric, features) for metric in wanted)
+    return {key: metrics[key] for key in keys if key in metrics}
 
 
 def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Report:
@@ -257,8 +248,7 @@ def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Report
 
     Raises:
         InputError: a side or a network cannot be opened, sides differ in size, there are too few
-            images, or a metric or network is unknown.
+            images, or a metric, protocol or network is unknown.
         OSError: a file cannot be read.
     """
-    wanted = wanted_metrics(config)
-    return _report(config, choose_device(config.device), wanted, progress)
+    return _report(open_workplace(config, progress))

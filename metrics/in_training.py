@@ -2,7 +2,8 @@
 
 Real images are looked at once. The same latents, classes and layer noise are drawn every time, so
 that successive values can be compared, and they are those that ``stylegen evaluate`` draws; but
-classes are as frequent as in the data. Several processes share the images and find what one would.
+classes are as frequent as in the data. Several processes share the images and find what one would;
+none waits for another longer than a batch. A measurement that takes too long is given up.
 
 Sizes need not agree: while a network grows, its smaller images are measured against the data as
 they are, since feature networks resize both.
@@ -10,7 +11,8 @@ they are, since feature networks resize both.
 
 import logging
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -21,6 +23,7 @@ from stylegen.errors import InputError
 from stylegen.metrics.config import (
     TrainingMetricConfig,
     compares,
+    keeps_features,
     least_images,
     training_key,
     wanted_metrics,
@@ -34,11 +37,23 @@ from stylegen.metrics.drawing import (
     in_float32,
 )
 from stylegen.metrics.extraction import Extracted, extract
-from stylegen.metrics.frechet import distance_of_moments
+from stylegen.metrics.frechet import Gaussian
 from stylegen.metrics.kernel import subset_distances, summary
-from stylegen.metrics.score import inception_score
-from stylegen.metrics.sharing import ALONE, Processes, first_, joined, own_rows, total_
+from stylegen.metrics.measuring import MEASURES, Pair
+from stylegen.metrics.planning import usual_arithmetic
+from stylegen.metrics.sharing import (
+    ALONE,
+    Processes,
+    TookTooLongError,
+    first_,
+    joined,
+    own_rows,
+    rounds_of,
+    together,
+    total_,
+)
 from stylegen.metrics.sides import chosen_names, decoded_batches
+from stylegen.metrics.telling import Told
 from stylegen.networks import Generator
 from stylegen.perceptual import FeatureNetwork
 
@@ -46,6 +61,14 @@ _log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage's name, images done, and images in all; of this process."""
+
+
+class _Real:
+    """What is known of the real images."""
+
+    def __init__(self, found: Extracted) -> None:
+        self.found = found
+        self.gaussian = Gaussian.fitted(found.moments)
 
 
 class TrainingMetric:
@@ -70,24 +93,23 @@ class TrainingMetric:
     ) -> None:
         self._config, self._images, self._network = config, images, network
         self._wanted = wanted_metrics(config)
-        self._progress = progress
-        self._real: Extracted | None = None
+        self._keeps = keeps_features(self._wanted)
+        self._told = Told(progress)
+        self._real: _Real | None = None
         self.names = tuple(training_key(config, metric) for metric in self._wanted)
 
-    def _told(self, stage: str, count: int) -> Callable[[int], None]:
-        progress = self._progress
-        return lambda done: progress(stage, done, count) if progress else None
-
-    def _read(self, world: Processes) -> Extracted:
-        """Look at the real images."""
+    def _read(self, world: Processes, device: torch.device) -> Extracted:
+        """Look at the real images; however long that takes, it is done once."""
         config, images = self._config, self._images
         names = chosen_names(images.names, config.max_images, config.seed)
         own = own_rows(len(names), config.batch, world)
+        batches = decoded_batches(images, tuple(names[i] for i in own), config.batch)
+        rounds = rounds_of(len(names), config.batch, world)
         found = extract(
-            decoded_batches(images, tuple(names[i] for i in own), config.batch),
+            together(batches, rounds, world, device, lambda: False),
             self._network,
-            keep_features="kid" in self._wanted,
-            progress=self._told("features of the real images", len(own)),
+            keep_features=self._keeps,
+            progress=self._told.of("features of the real images", len(own)),
         )
         broken = {name for name, _ in images.skipped}
         rows = [i for i in own if names[i] not in broken]
@@ -104,10 +126,11 @@ class TrainingMetric:
             )
         return self._images.labels
 
-    def _draw(self, generator: Generator, world: Processes) -> Extracted | None:
-        """Draw and look at this process's share of the images; None: they are not finite."""
-        config = self._config
-        drawn = draw_images(
+    def _drawn(self, generator: Generator, world: Processes) -> Iterator[Tensor]:
+        """Draw this process's share, until the time is over for one of them."""
+        config, begin = self._config, time.monotonic()
+        limit_sec = math.inf if config.minutes is None else 60 * config.minutes
+        own = draw_images(
             generator,
             config.samples,
             config.batch,
@@ -116,58 +139,61 @@ class TrainingMetric:
             labels=self._labels(generator),
             share=(world.rank, world.size),
         )
-        count = len(own_rows(config.samples, config.batch, world))
-        with evaluating(generator), in_float32(generator):
-            try:
-                return extract(
-                    drawn,
-                    self._network,
-                    keep_logits="is" in self._wanted,
-                    keep_features="kid" in self._wanted,
-                    progress=self._told("features of generated images", count),
-                )
-            except NotFiniteError:
-                return None
+        rounds = rounds_of(config.samples, config.batch, world)
+        return together(
+            own, rounds, world, device_of(generator), lambda: time.monotonic() - begin > limit_sec
+        )
 
-    def _kernel(self, real: Extracted, fake: Extracted, world: Processes) -> float:
+    def _look(self, generator: Generator, world: Processes) -> Extracted:
+        """Draw and look at the images, and put together what all processes found."""
+        config = self._config
+        rows = own_rows(config.samples, config.batch, world)
+        with evaluating(generator), in_float32(generator):
+            found = extract(
+                self._drawn(generator, world),
+                self._network,
+                keep_logits="is" in self._wanted,
+                keep_features=self._keeps,
+                progress=self._told.of("features of generated images", len(rows)),
+            )
+        return joined(found, rows, config.samples, world)
+
+    def _kernel(self, pair: Pair, world: Processes) -> float:
         """Return the kernel distance; each process takes some of the subsets."""
-        if fake.features is None or real.features is None:
-            raise InputError("there are no images to take a kernel distance on")
-        device = fake.moments.total.device
         share = (world.rank, world.size)
-        found = subset_distances(fake.features, real.features, device=device, share=share)
-        values = found.to(device)
+        found = subset_distances(*pair.rows("kid"), device=pair.device, share=share)
+        values = found.to(pair.device)
         total_(world, [values])
         return summary(values).mean
 
-    def _value(
-        self, metric: str, real: Extracted | None, fake: Extracted, world: Processes
-    ) -> float:
-        if metric == "is":
-            logits = fake.logits
-            return math.nan if logits is None else inception_score(logits, self._config.splits)[0]
-        if real is None:
-            raise InputError(f"{metric} needs real images")
-        if metric == "kid":
-            return self._kernel(real, fake, world)
-        return distance_of_moments(fake.moments, real.moments)
+    def _values(self, fake: Extracted, world: Processes) -> list[float]:
+        real = self._real
+        pair = Pair(
+            features=self._config.features,
+            a=fake,
+            against=None if real is None else real.found,
+            reference=None if real is None else real.gaussian,
+            splits=self._config.splits,
+        )
+        return [
+            self._kernel(pair, world) if metric == "kid" else MEASURES[metric](pair).value
+            for metric in self._wanted
+        ]
 
-    def _measure(self, generator: Generator, world: Processes) -> list[float] | None:
-        """Return the values in order, in all processes the same; None: images are not finite."""
+    def _measure(self, generator: Generator, world: Processes) -> list[float]:
+        """Return the values in order, in all processes the same."""
+        device = device_of(generator)
         if self._real is None and compares(self._wanted):
-            self._real = self._read(world)
-        found, device = self._draw(generator, world), device_of(generator)
-        failed = torch.tensor([float(found is None)], dtype=torch.float64, device=device)
-        total_(world, [failed])
-        if found is None or bool(failed > 0.5):
-            return None
-        config = self._config
-        rows = own_rows(config.samples, config.batch, world)
-        fake = joined(found, rows, config.samples, world)
-        values = [self._value(metric, self._real, fake, world) for metric in self._wanted]
+            self._real = _Real(self._read(world, device))
+        values = self._values(self._look(generator, world), world)
         shared = torch.tensor(values, dtype=torch.float64, device=device)
         first_(world, shared)
         return [float(value) for value in shared]
+
+    def _give_up(self, world: Processes, reason: str) -> list[float]:
+        if world.rank == 0:
+            _log.warning("no %s this time: %s", ", ".join(self.names), reason)
+        return [math.nan] * len(self.names)
 
     def __call__(self, generator: Generator, world: Processes = ALONE) -> dict[str, float]:
         """Measure a generator, and leave it and all random states as they were.
@@ -179,18 +205,22 @@ class TrainingMetric:
 
         Returns:
             Values by name, in the order of the metrics, the same in all processes; NaN if the
-            generator draws images that are not finite.
+            generator draws images that are not finite, or the time was over.
 
         Raises:
             InputError: the classes are not those of the data, or too few real images can be read.
         """
         self._network.to(device_of(generator))
-        values = self._measure(generator, world)
-        if values is None:
-            if world.rank == 0:
-                text = "no %s this time: the network draws images that are not finite"
-                _log.warning(text, ", ".join(self.names))
-            values = [math.nan] * len(self.names)
+        try:
+            values = self._measure(generator, world)
+        except NotFiniteError:
+            values = self._give_up(world, "the network draws images that are not finite")
+        except TookTooLongError:
+            values = self._give_up(
+                world,
+                f"it took longer than {self._config.minutes:g} minutes; draw fewer images, or "
+                "give it more time",
+            )
         return dict(zip(self.names, values, strict=True))
 
 
@@ -226,13 +256,20 @@ def metric_for_training(
         raise InputError(f"{' and '.join(wanted)} need at least {least} images, not the "
                          f"{config.samples} of --metric-images")  # fmt: skip
     images = open_images(config.data)
-    if compares(wanted) and len(images) < 2:
-        raise InputError(f"{config.data.path} has 1 usable image; metrics need at least 2")
+    least = least_images(wanted, config.splits, judged=False)
+    if compares(wanted) and len(images) < least:
+        raise InputError(
+            f"{config.data.path} has {len(images)} usable images; {' and '.join(wanted)} need at "
+            f"least {least}"
+        )
 
     def fitting(done: int, total: int) -> None:
         if progress is not None:
             progress("fitting the demo features", done, total)
 
     with seeded(config.seed, torch.device("cpu")):
-        network = open_network(config.features, config.weights, "cpu", fitting)
+        network = open_network(
+            config.features, config.weights, "cpu", fitting,
+            arithmetic=usual_arithmetic(config.features),
+        )  # fmt: skip
     return TrainingMetric(config, images, network, progress)

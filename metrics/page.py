@@ -1,151 +1,101 @@
-"""A report as one self-contained HTML page: inline style, pictures within, no network.
+"""A report as one self-contained HTML page: inline style and charts, pictures within, no network.
 
-Everything that comes from outside goes through :func:`html.escape`.
+The sections' order is that of questions: how good, is it certain, does training help, what does it
+look like, does it copy, what does it miss, and can all of this be trusted.
 """
 
-import base64
-import io
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable
 from html import escape
-from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from PIL import Image
+from stylegen.metrics.page_curves import against_n, psi_sweep, snapshots, spectrum_and_colour
+from stylegen.metrics.page_headline import cite, headline, hero, notes, protocols
+from stylegen.metrics.page_parts import resource
+from stylegen.metrics.page_pictures import (
+    best_worst,
+    label_grid,
+    missed,
+    neighbours,
+    path_length,
+    shown_gallery,
+)
+from stylegen.metrics.page_tables import classes, left_out, protocol, provenance, sanity
+from stylegen.metrics.report import Report
 
-from stylegen.images import to_pil
-from stylegen.metrics.report import Metric, Report
-from stylegen.metrics.sides import Shown
-
-_LARGEST_PX = 256
-_SMALL_PX = 96
-_GALLERY = {"snapshot": "Samples of", "images": "Images of"}
-_SIDE_NAMES = {"a": "Evaluated side", "against": "Compared with"}
-
-
-def _resource(name: str) -> str:
-    return resources.files("stylegen.metrics").joinpath(name).read_text(encoding="utf-8")
-
-
-def _data_uri(image: Image.Image) -> str:
-    memory = io.BytesIO()
-    image.save(memory, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(memory.getvalue()).decode("ascii")
+_SECTION = re.compile(r'<section id="([\w-]+)" aria-labelledby="[\w-]+"><h2 [^>]*>([^<]*)</h2>')
 
 
-def _number(value: float) -> str:
-    """Write a headline number with four to five digits that mean something."""
-    if value != 0 and (abs(value) < 0.001 or abs(value) >= 1e7):
-        return f"{value:.3e}"
-    decimals = 4 if abs(value) < 1 else 3 if abs(value) < 10 else 2
-    return f"{value:,.{decimals}f}"
+def side_title(facts: dict[str, Any]) -> str:
+    """Return what a side is called in headings."""
+    kimg = f" at {facts['kimg']:,g} kimg" if facts.get("kimg") else ""
+    path = str(facts.get("path", "?"))
+    return f"{Path(path).name or path}{kimg}"
 
 
-def _plain(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
-    if isinstance(value, list | tuple):
-        return "; ".join(_plain(v) for v in value) or "none"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{_label(str(k))} {_plain(v)}" for k, v in value.items()) or "none"
-    return str(value)
+def _galleries(report: Report) -> str:
+    parts = []
+    for name, shown in report.shown.items():
+        facts = report.sides[name]
+        drawn = facts.get("kind") == "snapshot"
+        title = (
+            "Samples" if drawn else "Images evaluated" if name == "a" else "Images compared with"
+        )
+        parts.append(shown_gallery(f"shown-{name}", title, side_title(facts), shown))
+    return "".join(parts)
 
 
-def _label(key: str) -> str:
-    words = key.replace("_px", " (px)").replace("_sec", " (s)").replace("_", " ")
-    words = words.replace("sha256", "SHA-256").replace("tf32", "TF32")
-    return words[:1].upper() + words[1:]
+def _optional(part: Any, drawn: Callable[[Any], str]) -> str:
+    return "" if part is None else drawn(part)
 
 
-def _entry(key: str, value: Any) -> str:
-    kind = ' class="digest"' if key.endswith("sha256") else ""
-    return f"<dt>{escape(_label(key))}</dt><dd{kind}>{escape(_plain(value))}</dd>"
-
-
-def _listing(values: Mapping[str, Any]) -> str:
-    return f"<dl>{''.join(_entry(k, v) for k, v in values.items())}</dl>"
-
-
-def _wide(values: Mapping[str, Any]) -> str:
-    return f'<div class="panel wide">{_listing(values)}</div>'
-
-
-def _card(metric: Metric) -> str:
-    images = " against ".join(f"{n:,}" for n in metric.images.values())
-    deviation = f' <span class="std">± {escape(_number(metric.std))}</span>' if metric.std else ""
-    over = f", ± over {escape(metric.std_over)}" if metric.std and metric.std_over else ""
-    return (
-        f'<article class="card"><p class="name">{escape(metric.name)}'
-        f'<span class="better">{escape(metric.better)} is better</span></p>'
-        f'<p class="value">{escape(_number(metric.value))}{deviation}</p>'
-        f'<p class="detail">{images} images{over}</p>'
-        f'<p class="detail">{escape(metric.unit)}</p></article>'
+def _body(report: Report) -> str:
+    found = report.sections
+    return "".join(
+        (
+            protocol(report),
+            protocols(report),
+            against_n(report),
+            snapshots(report),
+            psi_sweep(report),
+            _galleries(report),
+            _optional(found.label_grid, label_grid),
+            _optional(found.neighbours, neighbours),
+            _optional(found.best_worst, best_worst),
+            _optional(found.missed, missed),
+            classes(report),
+            _optional(found.path_length, path_length),
+            spectrum_and_colour(report),
+            sanity(report),
+            provenance(report),
+            left_out(report),
+        )
     )
 
 
-def _notes(notes: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return f'<section class="notes"><h2>Before you cite this</h2><ul>{items}</ul></section>'
-
-
-def _thumbnail(image: Image.Image) -> Image.Image:
-    small = image.copy()
-    small.thumbnail((_LARGEST_PX, _LARGEST_PX), Image.Resampling.LANCZOS)
-    return small
-
-
-def _gallery(title: str, shown: Shown) -> str:
-    kind = ' class="small"' if shown.images.shape[-1] <= _SMALL_PX else ""
-    items = "".join(
-        f'<li><img{kind} src="{_data_uri(_thumbnail(to_pil(image)))}" '
-        f'alt="{escape(label)}" title="{escape(label)}"></li>'
-        for image, label in zip(shown.images, shown.labels, strict=True)
-    )
-    return (
-        f'<section><h2>{escape(title)}</h2><p class="about">{escape(shown.about)}</p>'
-        f'<ul class="gallery">{items}</ul></section>'
-    )
-
-
-def _side_panel(name: str, facts: Mapping[str, Any]) -> str:
-    return f'<div class="panel"><h3>{_SIDE_NAMES[name]}</h3>{_listing(facts)}</div>'
-
-
-def _provenance(report: Report) -> str:
-    panels = "".join(_side_panel(name, facts) for name, facts in report.sides.items())
-    features = f'<div class="panel"><h3>Feature network</h3>{_listing(report.features)}</div>'
-    return f'<div class="columns">{panels}{features}</div>'
-
-
-def _side_title(facts: Mapping[str, Any]) -> str:
-    kimg = f" at {facts['kimg']:g} kimg" if facts.get("kimg") else ""
-    return f"{Path(facts['path']).name or facts['path']}{kimg}"
+def contents(body: str) -> str:
+    """Return links to all sections of a page."""
+    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in
+                    _SECTION.findall(body))  # fmt: skip
+    return f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
 
 
 def render(report: Report) -> str:
     """Return a report as a page."""
-    titles = {name: _side_title(facts) for name, facts in report.sides.items()}
-    galleries = "".join(
-        _gallery(f"{_GALLERY[report.sides[name]['kind']]} {titles[name]}", shown)
-        for name, shown in report.shown.items()
-    )
-    seconds = {f"{stage}_sec": f"{value:.1f}" for stage, value in report.seconds.items()}
-    return Template(_resource("report.html")).substitute(
+    titles = {name: side_title(facts) for name, facts in report.sides.items()}
+    body = _body(report)
+    written = report.created.replace("T", " ")
+    return Template(resource("report.html")).substitute(
         title=escape(f"{titles['a']} against {titles['against']} - stylegen evaluation"),
-        style=_resource("report.css"),
+        style=resource("report.css") + resource("plots.css"),
+        kicker="stylegen evaluation",
         heading=escape(titles["a"]),
-        against=escape(titles["against"]),
-        cards="".join(_card(metric) for metric in report.metrics.values()),
-        notes=_notes(report.notes) if report.notes else "",
-        galleries=galleries,
-        protocol=_wide(report.protocol),
-        provenance=_provenance(report),
-        environment=_wide({**report.environment, **seconds}),
-        footer=f"Written by stylegen {escape(str(report.environment['stylegen']))} on "
-        f"{escape(report.created.replace('T', ' '))}. The exact numbers are in report.json.",
+        against=f"against <strong>{escape(titles['against'])}</strong>",
+        top=f'<div class="top"><div>{hero(report)}</div>{cite(report)}</div>',
+        contents=contents(body),
+        body=headline(report) + notes(report.notes) + body,
+        footer=f"Written by stylegen {escape(str(report.environment.get('stylegen')))} on "
+        f"{escape(written)}. The exact numbers are in report.json.",
     )

@@ -2,15 +2,17 @@
 
 import importlib.metadata
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import torch
 
+from stylegen.metrics.report_plain import plain_of
+from stylegen.metrics.report_sections import SECTIONS, Sections
 from stylegen.metrics.sides import Shown
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PROGRAMS = ("stylegen", "torch", "torchvision", "torch-fidelity", "numpy", "pillow", "safetensors")
 
 
@@ -20,12 +22,20 @@ class Metric:
 
     Attributes:
         name: for people: "FID", "FD (demo)", "IS".
-        value: finite.
+        value: the headline number; one that is not finite is written as null.
         unit: of the value.
         better: "lower" or "higher".
         images: number of images used, by side.
         std: standard deviation, and over_what it is taken.
         std_over: what the deviation is taken over.
+        error: standard error: how far the value would move with other samples.
+        error_kind: how it was found: "block jackknife over 10 blocks of samples".
+        corrected: the value less its estimated bias. Never the headline.
+        interval: of 95 %, low and high: around ``corrected`` if there is one, else ``value``.
+        pseudo_values: of the jackknife, one of each block of samples, in order; two reports of the
+            same draws are compared by them.
+        protocol: name of the protocol that it was taken by; None: the report's.
+        reason: why the value is not finite, in words.
     """
 
     name: str
@@ -35,6 +45,13 @@ class Metric:
     images: dict[str, int]
     std: float | None = None
     std_over: str | None = None
+    error: float | None = None
+    error_kind: str | None = None
+    corrected: float | None = None
+    interval: tuple[float, float] | None = None
+    pseudo_values: tuple[float, ...] | None = None
+    protocol: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +68,10 @@ class Report:
         environment: programs and machine.
         created: time, UTC, ISO 8601.
         shown: pictures of "a" and "against".
+        draws: which random draws the images of "a" come from, as a digest of seed, count, classes
+            and noise: reports with the same one can be compared sample by sample. None: they are
+            not drawn.
+        sections: everything else that was found, and why the rest was not.
     """
 
     metrics: dict[str, Metric]
@@ -62,24 +83,34 @@ class Report:
     environment: dict[str, Any]
     created: str
     shown: dict[str, Shown]
+    draws: str | None = None
+    sections: Sections = field(default_factory=Sections)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report without pictures as plain values for JSON."""
-        metrics = {
-            key: {k: v for k, v in vars(metric).items() if v is not None}
-            for key, metric in self.metrics.items()
-        }
-        return {
+        """Return the report without pictures as plain values for JSON.
+
+        Every key is always there: what was not taken is null, and so is every number that is not
+        finite; "undefined" lists where the latter stand, and why. docs/report.md says what each
+        key means.
+        """
+        values = {
             "schema_version": SCHEMA_VERSION,
             "created": self.created,
-            "metrics": metrics,
+            "metrics": self.metrics,
+            "draws": self.draws,
             "protocol": self.protocol,
             "features": self.features,
             "sides": self.sides,
-            "notes": list(self.notes),
+            "notes": self.notes,
+            "sections": {name: getattr(self.sections, name) for name in SECTIONS},
+            "not_taken": self.sections.not_taken,
             "wall_time_sec": self.seconds,
             "environment": self.environment,
         }
+        plain, undefined = plain_of(values)
+        reasons = {f"metrics.{key}.value": m.reason for key, m in self.metrics.items() if m.reason}
+        listed = [{"where": w, "reason": reasons.get(w, why)} for w, why in undefined]
+        return {**plain, "undefined": listed}
 
 
 def _version(program: str) -> str | None:

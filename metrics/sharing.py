@@ -1,22 +1,29 @@
 """A set's images shared among the processes of a run, and what they found put together again.
 
 Batch k of a set belongs to process k mod n. What each of n processes found is summed over all:
-moments add up, and rows of features are placed where a single process would have them.
+moments add up, and rows of features are placed where a single process would have them. After every
+batch they ask each other whether to go on, so that none waits for another longer than a batch, and
+all stop together.
 
 N images of the set, F width of the features.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from stylegen.metrics.drawing import NotFiniteError
 from stylegen.metrics.extraction import Extracted
 from stylegen.metrics.moments import Moments
 
 _ROWS = 4096  # of features exchanged at a time
+
+
+class TookTooLongError(Exception):
+    """The processes have stopped, as the time for a metric is over."""
 
 
 class Processes(Protocol):
@@ -70,6 +77,47 @@ def own_rows(count: int, batch: int, world: Processes) -> list[int]:
     return [i for start in starts for i in range(start, min(start + batch, count))]
 
 
+def rounds_of(count: int, batch: int, world: Processes) -> int:
+    """Return how many batches the process with the most of them has."""
+    return -(-count // (batch * world.size))
+
+
+def together(
+    own: Iterator[Tensor],
+    rounds: int,
+    world: Processes,
+    device: torch.device,
+    is_late: Callable[[], bool],
+) -> Iterator[Tensor]:
+    """Yield this process's batches for as long as all processes go on.
+
+    Args:
+        own: its batches; others may have one more.
+        rounds: see :func:`rounds_of`.
+        world: the processes; each of them runs through this.
+        device: where the exchange takes place.
+        is_late: whether the time is over; one process that says so stops all.
+
+    Raises:
+        NotFiniteError: a process draws images that are not finite.
+        TookTooLongError: a process is late.
+    """
+    for _ in range(rounds):
+        failed = False
+        try:
+            images = next(own, None)
+        except NotFiniteError:
+            images, failed = None, True
+        if images is not None:
+            yield images
+        votes = torch.tensor([float(failed), float(is_late())], dtype=torch.float64, device=device)
+        total_(world, [votes])
+        if votes[0] > 0.5 / world.size:
+            raise NotFiniteError("the network draws images with NaN or infinite pixels")
+        if votes[1] > 0.5 / world.size:
+            raise TookTooLongError
+
+
 def _joined_moments(own: Moments, world: Processes) -> Moments:
     count = torch.tensor([float(own.count)], dtype=torch.float64, device=own.total.device)
     total, outer = own.total.clone(), own.outer.clone()
@@ -116,7 +164,7 @@ def joined(found: Extracted, rows: list[int], count: int, world: Processes) -> E
         return found
     device = found.moments.total.device
     return Extracted(
-        moments=_joined_moments(found.moments, world),
+        sums=_joined_moments(found.moments, world),
         logits=_joined_rows(found.logits, rows, count, world, device),
         features=_joined_rows(found.features, rows, count, world, device),
     )

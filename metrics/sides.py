@@ -1,30 +1,22 @@
-"""The sides of an evaluation: a snapshot, a folder or a zip, each as a stream of uint8 batches.
+"""The sides of an evaluation, each as a stream of uint8 batches; folders and zips of images.
+
+What is streamed is known image by image afterwards: its name, its class, and the image itself, for
+galleries. Sides that are drawn stand in :mod:`stylegen.metrics.sides_drawn`.
 
 N images, C channels, H height, W width in pixels.
 """
 
-import logging
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stylegen.checkpoints import SUFFIX, load, read_info
-from stylegen.data import DataConfig, ImageSet, open_images
-from stylegen.data.sizes import Resolution, resolution_of, size_of, size_text
+from stylegen.data import DataConfig, ImageSet
+from stylegen.data.sizes import size_text
 from stylegen.data.threads import in_chunks
-from stylegen.errors import InputError
 from stylegen.images import ImageReadError
-from stylegen.latents import seeds_to_z
-from stylegen.metrics.config import EvaluateConfig
-from stylegen.metrics.drawing import draw, draw_images
-from stylegen.networks import Generator
-from stylegen.perceptual.weights import file_digest
-
-log = logging.getLogger(__name__)
 
 SHOWN = 32
 
@@ -43,7 +35,7 @@ class Shown(NamedTuple):
     about: str
 
 
-def _as_written(size: tuple[int, int]) -> int | str:
+def size_as_written(size: tuple[int, int]) -> int | str:
     """Return a square's side, or a size as users write it."""
     width, height = size
     return width if width == height else size_text(width, height)
@@ -56,14 +48,28 @@ class Side(Protocol):
         size: (W, H).
         channels: C.
         count: N, as far as is known before reading.
+        class_names: of its classes; () where there are none.
     """
 
     size: tuple[int, int]
     channels: int
     count: int
+    class_names: tuple[str, ...]
 
     def batches(self) -> Iterator[Tensor]:
         """Yield uint8 batches (n, C, H, W), the same ones each time."""
+        ...
+
+    def names(self) -> list[str]:
+        """Return what each streamed image is; known once all have been streamed."""
+        ...
+
+    def labels(self) -> Tensor | None:
+        """Return the class of each streamed image, (N,) int64; None: there are no classes."""
+        ...
+
+    def picked(self, indices: Sequence[int]) -> Tensor:
+        """Return some of the streamed images again, (n, C, H, W) uint8 on the CPU."""
         ...
 
     def shown(self) -> Shown:
@@ -73,57 +79,6 @@ class Side(Protocol):
     def facts(self) -> dict[str, Any]:
         """Return where the images come from, as plain values."""
         ...
-
-
-class SnapshotSide:
-    """Images drawn from a snapshot's generator."""
-
-    def __init__(self, path: str, config: EvaluateConfig, device: torch.device) -> None:
-        self.path = path
-        self.config = config
-        self.info = read_info(path)
-        self.generator: Generator = load(path, device)
-        drawn = self.generator.config
-        self.size = drawn.width, drawn.height
-        self.channels = drawn.img_channels
-        self.count = config.samples
-
-    def batches(self) -> Iterator[Tensor]:
-        """Draw the samples."""
-        config = self.config
-        return draw_images(
-            self.generator, self.count, config.batch, config.seed, config.psi, config.noise
-        )
-
-    def shown(self) -> Shown:
-        """Draw seeds 0 to 31, classes in turn, with the stored noise: the same in all reports."""
-        z = seeds_to_z(range(SHOWN), self.generator.config.z_dim)
-        classes = torch.arange(SHOWN) % max(self.generator.config.c_dim, 1)
-        names = self.info.class_names
-        labels = [f"seed {i}" for i in range(SHOWN)]
-        if names:
-            labels = [f"seed {i}, {names[c]}" for i, c in enumerate(classes.tolist())]
-        size = self.config.batch
-        images = [
-            draw(self.generator, z[i : i + size], classes[i : i + size], self.config.psi, "const")
-            for i in range(0, SHOWN, size)
-        ]
-        psi = self.config.psi
-        about = f"Seeds 0 to {SHOWN - 1} at psi {psi:g} with the stored noise; not selected."
-        return Shown(torch.cat(images).cpu(), labels, about)
-
-    def facts(self) -> dict[str, Any]:
-        """Return the snapshot's digest and what it says of itself."""
-        return {
-            "kind": "snapshot",
-            "path": self.path,
-            "sha256": file_digest(self.path),
-            "resolution_px": _as_written(self.size),
-            "channels": self.channels,
-            "classes": self.generator.config.c_dim,
-            "kimg": self.info.kimg,
-            "provenance": self.info.provenance,
-        }
 
 
 def chosen_names(names: tuple[str, ...], most: int | None, seed: int) -> tuple[str, ...]:
@@ -161,30 +116,53 @@ def decoded_batches(images: ImageSet, names: tuple[str, ...], size: int) -> Iter
 
 
 class ImagesSide:
-    """Images of a folder or zip, at most so many of them."""
+    """Images of a folder or zip, at most so many of them.
 
-    def __init__(self, images: ImageSet, config: EvaluateConfig) -> None:
+    Args:
+        images: the set.
+        batch: images at a time.
+        most: take at most so many; None: all.
+        seed: of the choice.
+    """
+
+    def __init__(self, images: ImageSet, batch: int, most: int | None = None, seed: int = 0):
         self.images = images
-        self.config = config
+        self.batch = batch
         self.size = images.width, images.height
         self.channels = images.channels
-        self.names = chosen_names(images.names, config.max_images, config.seed)
-        self.count = len(self.names)
+        self.chosen = chosen_names(images.names, most, seed)
+        self.count = len(self.chosen)
         self.available = len(images.names)
+        self.class_names = images.class_names
 
     def batches(self) -> Iterator[Tensor]:
         """Decode the images in threads, in order; broken ones are left out and noted."""
-        return decoded_batches(self.images, self.names, self.config.batch)
+        return decoded_batches(self.images, self.chosen, self.batch)
+
+    def names(self) -> list[str]:
+        """Return the names of the files that are not broken."""
+        broken = {name for name, _ in self.images.skipped}
+        return [name for name in self.chosen if name not in broken]
+
+    def labels(self) -> Tensor | None:
+        """Return the class of each file that is not broken."""
+        if not self.class_names:
+            return None
+        known = dict(zip(self.images.names, self.images.labels.tolist(), strict=True))
+        return torch.tensor([known[name] for name in self.names()], dtype=torch.int64)
+
+    def picked(self, indices: Sequence[int]) -> Tensor:
+        """Decode these images again."""
+        names = self.names()
+        return torch.stack([self.images.decode(names[i]) for i in indices])
 
     def shown(self) -> Shown:
         """Return images evenly spaced through those not known to be broken."""
-        broken = {name for name, _ in self.images.skipped}
-        usable = [name for name in self.names if name not in broken]
+        usable = self.names()
         n = min(SHOWN, len(usable))
-        names = [usable[i * len(usable) // n] for i in range(n)]
-        images = torch.stack([self.images.decode(name) for name in names])
+        chosen = [i * len(usable) // n for i in range(n)]
         about = f"{n} of {len(usable):,} images, evenly spaced in order of name."
-        return Shown(images, names, about)
+        return Shown(self.picked(chosen), [usable[i] for i in chosen], about)
 
     def facts(self) -> dict[str, Any]:
         """Return the set's digest, how it was read, and what could not be."""
@@ -195,7 +173,7 @@ class ImagesSide:
             "sha256": self.images.digest,
             "images_in_set": self.available,
             "skipped": [{"name": n, "reason": r} for n, r in self.images.skipped],
-            "resolution_px": _as_written(self.size),
+            "resolution_px": size_as_written(self.size),
             "channels": self.channels,
             "resize": _resize_words(read),
             "background": read.background,
@@ -206,70 +184,3 @@ def _resize_words(read: DataConfig) -> str:
     if read.resolution is None:
         return "none: the images have this size"
     return f"centre crop and {read.filter}, where the size differs"
-
-
-def is_snapshot(path: str) -> bool:
-    """Tell whether a path names a snapshot rather than a folder or zip of images."""
-    return Path(path).suffix == SUFFIX and not Path(path).is_dir()
-
-
-def _open_set(
-    path: str, config: EvaluateConfig, resolution: Resolution | None, channels: int
-) -> ImagesSide:
-    images = open_images(
-        DataConfig(
-            path=path,
-            resolution=resolution,
-            channels=channels,
-            background=config.background,
-            filter=config.filter,
-        )
-    )
-    return ImagesSide(images, config)
-
-
-def _open_snapshots(
-    paths: list[str], config: EvaluateConfig, device: torch.device
-) -> dict[str, SnapshotSide]:
-    sides = {p: SnapshotSide(p, config, device) for p in paths if is_snapshot(p)}
-    for path, side in sides.items():
-        if config.resolution is not None and size_of(config.resolution) != side.size:
-            raise InputError(
-                f"{path} draws {size_text(*side.size)} px, not "
-                f"{size_text(*size_of(config.resolution))}: leave out --resolution, and the other "
-                "side is read at the snapshot's size"
-            )
-        if side.channels not in (1, 3):
-            raise InputError(
-                f"{path} draws {side.channels} channels; feature networks take 1 or 3, "
-                "so save its samples composited on a background and evaluate that folder"
-            )
-    return sides
-
-
-def open_sides(config: EvaluateConfig, device: torch.device) -> tuple[Side, Side]:
-    """Open both sides; a folder or zip is read at a snapshot's size and channels.
-
-    Args:
-        config: names the sides.
-        device: where snapshots draw.
-
-    Raises:
-        InputError: a side cannot be opened, or they differ in size and no size is named.
-    """
-    paths = [config.a, config.against]
-    sides: dict[str, Side] = dict(_open_snapshots(paths, config, device))
-    drawn = list(sides.values())
-    resolution = resolution_of(*drawn[0].size) if drawn else config.resolution
-    channels = drawn[0].channels if drawn else 3
-    for path in paths:
-        if path not in sides:
-            sides[path] = _open_set(path, config, resolution, channels)
-    a, against = sides[config.a], sides[config.against]
-    if a.size != against.size:
-        raise InputError(
-            f"{config.a} has {size_text(*a.size)} px and {config.against} "
-            f"{size_text(*against.size)}: images of different sizes cannot be compared; name one "
-            "for folders and zips with --resolution"
-        )
-    return a, against

@@ -1,4 +1,7 @@
-"""Put a report in a folder: report.json and report.html, each whole or not at all."""
+"""Put a report in a folder, each file whole or not at all.
+
+report.html, report.json, metrics.jsonl with a line for each snapshot, and figures/.
+"""
 
 import json
 import os
@@ -8,9 +11,13 @@ from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.metrics.page import render
 from stylegen.metrics.report import Report
+from stylegen.metrics.report_files import figure_files, snapshot_lines
 
 JSON_NAME = "report.json"
 HTML_NAME = "report.html"
+LINES_NAME = "metrics.jsonl"
+FIGURES_NAME = "figures"
+_NAMES = (JSON_NAME, HTML_NAME, LINES_NAME, FIGURES_NAME)
 
 
 def check_folder(folder: str | Path, overwrite: bool = False) -> None:
@@ -23,7 +30,7 @@ def check_folder(folder: str | Path, overwrite: bool = False) -> None:
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the report")
-    held = [name for name in (JSON_NAME, HTML_NAME) if (folder / name).exists()]
+    held = [name for name in _NAMES if (folder / name).exists()]
     if held and not overwrite:
         raise InputError(
             f"{folder} already holds a report ({held[0]}): name another folder, or replace it "
@@ -38,8 +45,20 @@ def check_folder(folder: str | Path, overwrite: bool = False) -> None:
         raise InputError(f"the folder {folder} cannot be written to; name another for the report")
 
 
+def _write_figures(report: Report, folder: Path) -> None:
+    """Write the figures, and take away those of a report that was here."""
+    files = figure_files(report)
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        with atomic_path(folder / name) as path:
+            path.write_bytes(content)
+    for old in folder.iterdir():
+        if old.suffix in (".svg", ".png") and old.name not in files:
+            old.unlink()
+
+
 def write_report(report: Report, folder: str | Path, overwrite: bool = False) -> Path:
-    """Write report.json and report.html into a folder.
+    """Write report.html, report.json, metrics.jsonl and figures/ into a folder.
 
     Args:
         report: what was found.
@@ -59,6 +78,9 @@ def write_report(report: Report, folder: str | Path, overwrite: bool = False) ->
     with atomic_path(folder / JSON_NAME) as path:
         text = json.dumps(report.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
+    with atomic_path(folder / LINES_NAME) as path:
+        path.write_text("".join(f"{line}\n" for line in snapshot_lines(report)), encoding="utf-8")
+    _write_figures(report, folder / FIGURES_NAME)
     with atomic_path(folder / HTML_NAME) as path:
         path.write_text(render(report), encoding="utf-8")
     return folder / HTML_NAME

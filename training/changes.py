@@ -19,7 +19,7 @@ _OF_LOOP = frozenset(
         "kimg", "tick_kimg", "snapshot_kimg", "snapshot_minutes", "keep_snapshots",
         "disk_quota_gb", "max_minutes", "device", "precision", "num_low_precision_res",
         "batch_per_device", "metrics", "metric_ticks", "metric_images", "metric_max_reals",
-        "metric_features", "metric_weights",
+        "metric_features", "metric_weights", "metric_minutes",
     )
 )  # fmt: skip
 _OF_AUGMENT = {

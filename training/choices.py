@@ -111,6 +111,7 @@ class Choices:
     metric_max_reals: int | None = None
     metric_features: str = LoopConfig.metric_features
     metric_weights: str | None = None
+    metric_minutes: float | None = None
     seed: int = LoopConfig.seed
     device: str = LoopConfig.device
     precision: Precision = LoopConfig.precision

@@ -127,6 +127,7 @@ class LoopConfig:
         metric_max_reals: real images for them, at most; None: all.
         metric_features: network whose features they compare.
         metric_weights: its weights file; None: where it is looked for.
+        metric_minutes: give a measurement up after this time; None: never.
         device: "auto" takes a GPU if there is one, else the CPU.
         precision: "auto" takes bfloat16 where the device computes in it, else float32.
         num_low_precision_res: how many of the top resolutions that concerns; 0: none.
@@ -150,6 +151,7 @@ class LoopConfig:
     metric_max_reals: int | None = None
     metric_features: str = "inception"
     metric_weights: str | None = None
+    metric_minutes: float | None = None
     device: str = "auto"
     precision: Precision = "auto"
     num_low_precision_res: int = NUM_LOW_PRECISION_RES
@@ -161,7 +163,7 @@ class LoopConfig:
         _check_range(self, 0, 100, "num_low_precision_res")
         _check_range(self, 0, 1e9, "keep_snapshots")
         _check_count(self, "batch", "metric_ticks", "metric_images")
-        for name in ("max_minutes", "snapshot_minutes"):
+        for name in ("max_minutes", "snapshot_minutes", "metric_minutes"):
             if getattr(self, name) is not None:
                 _check_range(self, 0, 1e9, name)
         quota = self.disk_quota_gb

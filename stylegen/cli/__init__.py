@@ -11,6 +11,7 @@ import click
 
 from stylegen.cli.adapt import adapt
 from stylegen.cli.blend import blend
+from stylegen.cli.compare import compare
 from stylegen.cli.data import data
 from stylegen.cli.demo import demo
 from stylegen.cli.directions import directions
@@ -23,6 +24,7 @@ from stylegen.cli.ops import ops
 from stylegen.cli.project import project
 from stylegen.cli.train import train
 from stylegen.cli.transfer import transfer
+from stylegen.cli.weights import weights
 from stylegen.errors import InputError
 from stylegen.version import __version__
 
@@ -68,6 +70,6 @@ def main(verbose: bool) -> None:
 
 for command in (
     train, generate, mix, interpolate, project, transfer, adapt, blend, directions,
-    evaluate, data, demo, doctor, ops,
+    evaluate, compare, data, demo, doctor, ops, weights,
 ):  # fmt: skip
     main.add_command(command)

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from stylegen.cli import training_options as groups
 from stylegen.cli.options import bar
+from stylegen.cli.stage_bar import StageBar
 from stylegen.cli.training_bar import (
     echo_outcome,
     echo_rehearsal,
@@ -98,6 +99,7 @@ def _metric(config: RunConfig) -> Any:
     loop = config.loop
     if not loop.metrics:
         return None
+    progress = StageBar() if is_first_process() else None
     return metric_for_training(
         TrainingMetricConfig(
             data=config.data,
@@ -106,7 +108,9 @@ def _metric(config: RunConfig) -> Any:
             max_images=loop.metric_max_reals,
             features=loop.metric_features,
             weights=loop.metric_weights,
-        )
+            minutes=loop.metric_minutes,
+        ),
+        progress,
     )
 
 

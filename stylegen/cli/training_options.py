@@ -7,6 +7,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from stylegen.data.config import DataConfig, Filter
+from stylegen.perceptual.names import NETWORKS
 from stylegen.precision import PRECISIONS
 from stylegen.training.augment.config import PIPES, POLICIES, AugmentConfig, Kind
 from stylegen.training.choices import Choices
@@ -237,8 +238,9 @@ metric_options = _together(
     _number("--metric-max-reals", "Real images for them, at most.  [default: all]", int),
     click.option(
         "--metric-features",
-        type=click.Choice(["inception", "squeezenet", "demo"]),
+        type=click.Choice(list(NETWORKS)),
         default=Choices.metric_features,
+        metavar="NAME",
         show_default=True,
         help="Network whose features they compare.",
     ),
@@ -249,6 +251,7 @@ metric_options = _together(
         metavar="FILE",
         help="Its weights file.",
     ),
+    _number("--metric-minutes", "Give a measurement up after so many.  [default: never]"),
 )
 
 device_options = _together(

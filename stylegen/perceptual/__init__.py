@@ -11,15 +11,20 @@ if TYPE_CHECKING:
     from stylegen.perceptual.base import FeatureNetwork as FeatureNetwork
     from stylegen.perceptual.base import Features as Features
     from stylegen.perceptual.demo import fit_demo as fit_demo
+    from stylegen.perceptual.lpips import Lpips as Lpips
     from stylegen.perceptual.opening import open_features as open_features
-
-__all__ = ["FeatureNetwork", "Features", "fit_demo", "open_features"]
+    from stylegen.perceptual.several import FeatureKey as FeatureKey
+    from stylegen.perceptual.several import open_several as open_several
 
 _HOMES = {
-    "FeatureNetwork": "stylegen.perceptual.base",
-    "Features": "stylegen.perceptual.base",
-    "fit_demo": "stylegen.perceptual.demo",
-    "open_features": "stylegen.perceptual.opening",
+    "FeatureKey": "several",
+    "FeatureNetwork": "base",
+    "Features": "base",
+    "Lpips": "lpips",
+    "fit_demo": "demo",
+    "open_features": "opening",
+    "open_several": "several",
 }
 
+__all__ = sorted(_HOMES)
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -3,14 +3,22 @@
 N images, C channels, H x W pixels, D feature width, K classes.
 """
 
+import copy
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from stylegen.errors import InputError
-from stylegen.perceptual.names import distance_name, network_facts
+from stylegen.perceptual.names import (
+    Arithmetic,
+    Resize,
+    check_arithmetic,
+    distance_name,
+    network_facts,
+    resize_of,
+)
 
 
 class Features(NamedTuple):
@@ -56,22 +64,44 @@ class FeatureNetwork(nn.Module, ABC):
 
     Calling it with (N, C, H, W) uint8, C 1 or 3, on its device returns :class:`Features`.
 
+    Args:
+        name: one of :data:`~stylegen.perceptual.names.NETWORKS`.
+        weights_digest: sha256 of the weights file, hexadecimal.
+        notes: what a reader of results should know of these weights.
+        resize: how images are brought to the network's size; None: as is usual with it.
+        arithmetic: one of :data:`~stylegen.perceptual.names.ARITHMETICS`.
+        dim: width of the features, where only the weights file knows.
+
     Attributes:
-        name: "inception", "squeezenet" or "demo".
         dim: width D of the features.
         classifies: whether logits come with them.
         metric_name: what a Frechet distance in these features is called.
-        weights_digest: sha256 of the weights file, hexadecimal.
-        notes: what a reader of results should know of these weights.
+        dtype: what the layers compute in.
+
+    Raises:
+        InputError: the resize does not go with the network, or the arithmetic is unknown.
     """
 
-    def __init__(self, name: str, weights_digest: str, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        weights_digest: str,
+        notes: tuple[str, ...] = (),
+        *,
+        resize: Resize | None = None,
+        arithmetic: Arithmetic = "fp32",
+        dim: int | None = None,
+    ) -> None:
         super().__init__()
+        check_arithmetic(arithmetic)
         facts = network_facts(name)
         self.name = name
-        self.dim = facts.dim
+        self.dim = dim or facts.dim or 0
         self.classifies = facts.classifies
-        self.metric_name = distance_name(name)
+        self.resize = resize_of(name, resize)
+        self.arithmetic = arithmetic
+        self.dtype = torch.bfloat16 if arithmetic == "bf16" else torch.float32
+        self.metric_name = distance_name(name, self.resize)
         self.weights_digest = weights_digest
         self.notes = notes
 
@@ -83,8 +113,39 @@ class FeatureNetwork(nn.Module, ABC):
         """Check the images, make them RGB, and compute their features."""
         return self.features(as_rgb(images))
 
-    def freeze(self, memory_format: torch.memory_format = torch.channels_last) -> None:
-        """Put the network in evaluation mode, without gradients, in a memory format."""
+    def facts(self) -> dict[str, Any]:
+        """Return what tells these features from others, as plain values."""
+        return {
+            "name": self.name,
+            "dim": self.dim,
+            "resize": self.resize or "its own",
+            "arithmetic": self.arithmetic,
+            "weights_sha256": self.weights_digest,
+        }
+
+    def with_resize(self, resize: Resize | None) -> Self:
+        """Return the same network for another resize; layers and weights are shared, not copied.
+
+        Raises:
+            InputError: the resize is unknown, or does not go with the network.
+        """
+        other = copy.copy(self)
+        other.resize = resize_of(self.name, resize)
+        other.metric_name = distance_name(self.name, other.resize)
+        return other
+
+    def layout(self) -> torch.memory_format:
+        """Return how the layers' inputs lie in memory."""
+        return torch.contiguous_format if self.arithmetic == "fp32" else torch.channels_last
+
+    def laid_out(self, x: Tensor) -> Tensor:
+        """Bring prepared images (N, 3, S, S) into the layers' type and layout."""
+        return x.to(dtype=self.dtype, memory_format=self.layout())
+
+    def settle(self, *layers: nn.Module) -> None:
+        """Freeze the network, with some layers computing in its arithmetic's type."""
+        for part in layers:
+            part.to(self.dtype)
         self.eval()
         self.requires_grad_(False)
-        self.to(memory_format=memory_format)
+        self.to(memory_format=self.layout())

@@ -20,13 +20,14 @@ from stylegen.devices import seeded
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.perceptual.base import FeatureNetwork, Features, as_rgb
-from stylegen.perceptual.names import NETWORKS
+from stylegen.perceptual.names import NETWORKS, Arithmetic
 from stylegen.perceptual.weights import file_digest, load_into, load_tensors
 
 log = logging.getLogger(__name__)
 
 SIDE_PX = 32
 VERSION = "1"
+_DIM = NETWORKS["demo"].dim or 0
 _WIDTHS = (32, 64, 128)
 _BATCH = 100
 _RATE = 4e-3
@@ -62,7 +63,7 @@ class _Heads(nn.Module):
 
     def __init__(self, widths: Mapping[str, int]) -> None:
         super().__init__()
-        dim = NETWORKS["demo"].dim
+        dim = _DIM
         self.trunk = _Trunk(dim)
         self.heads = nn.ModuleDict({name: nn.Linear(dim, width) for name, width in widths.items()})
 
@@ -193,7 +194,7 @@ def recipe_digest(facts: str) -> str:
     Args:
         facts: what the caller adds: the data's recipe, the seed, the number of epochs.
     """
-    recipe = f"{VERSION} {SIDE_PX} {_WIDTHS} {_BATCH} {_RATE} {_SHIFT_PX} {NETWORKS['demo'].dim}"
+    recipe = f"{VERSION} {SIDE_PX} {_WIDTHS} {_BATCH} {_RATE} {_SHIFT_PX} {_DIM}"
     return hashlib.sha256(f"{recipe} {facts}".encode()).hexdigest()[:16]
 
 
@@ -202,12 +203,15 @@ class Demo(FeatureNetwork):
 
     Args:
         weights: a file that :func:`fit_demo` wrote.
+        arithmetic: "fp32" and "fast" are one here.
 
     Raises:
         InputError: no file is named, or it is absent, cut off, or another network's.
     """
 
-    def __init__(self, weights: str | Path | None = None) -> None:
+    def __init__(
+        self, weights: str | Path | None = None, *, arithmetic: Arithmetic = "fp32"
+    ) -> None:
         if weights is None:
             raise InputError(
                 "the demo network has to be fitted first: name the file of its weights"
@@ -215,14 +219,17 @@ class Demo(FeatureNetwork):
         values = load_tensors(weights)
         if "head.weight" not in values or values["head.weight"].dim() != 2:
             raise InputError(f"{weights} does not hold the demo network's weights")
-        super().__init__("demo", file_digest(weights), (NOTE,))
+        super().__init__("demo", file_digest(weights), (NOTE,), arithmetic=arithmetic)
         self.trunk = _Trunk(self.dim)
         self.head = nn.Linear(self.dim, len(values["head.weight"]))
         load_into(self, values, f"the tensors in {weights}")
-        self.freeze()
+        self.settle(self.trunk)
+
+    def layout(self) -> torch.memory_format:
+        """Return how the layers' inputs lie in memory."""
+        return torch.channels_last
 
     def features(self, images: Tensor) -> Features:
         """Compute the features and logits of (N, 3, H, W) uint8."""
-        x = _resized(images).contiguous(memory_format=torch.channels_last)
-        pool = self.trunk(x)
+        pool = self.trunk(self.laid_out(_resized(images))).float()
         return Features(pool, self.head(pool))

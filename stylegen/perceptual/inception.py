@@ -1,80 +1,48 @@
 """Inception-v3 of 2015-12-05: the network of FID and of the Inception Score.
 
-The port of the TensorFlow graph is torch-fidelity's: TensorFlow 1 bilinear resize to 299 pixels
-(no half-pixel offset, no antialiasing), (x - 128) / 128, float32. Features are pool3 (D = 2048);
-logits are the 1008-way classifier's without its bias.
+The port of the TensorFlow graph is torch-fidelity's: images are resized to 299 pixels and brought
+to about [-1, 1]; features are pool3 (D = 2048); logits are the 1008-way classifier's without its
+bias. Tools differ in the resize and in the range:
+
+    tf1, clean   (x - 128) / 128
+    pytorch      2 (x / 255) - 1
+
 Source: Heusel et al. 2017, arXiv:1706.08500; Salimans et al. 2016, arXiv:1606.03498.
 """
 
-import contextlib
 import io
-import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from stylegen.errors import InputError
 from stylegen.perceptual.base import FeatureNetwork, Features
-from stylegen.perceptual.weights import check_names, fetch, file_digest, load_tensors
+from stylegen.perceptual.fidelity import part, quiet
+from stylegen.perceptual.locating import find_weights, hub_path, published_notes
+from stylegen.perceptual.names import Arithmetic, Resize
+from stylegen.perceptual.resizing import resized
+from stylegen.perceptual.weights import check_names, file_digest, load_tensors
+from stylegen.perceptual.weights_table import WEIGHTS
 
-URL = (
-    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
-    "weights-inception-2015-12-05-6726825d.pth"
-)
-FILE_NAME = URL.rsplit("/", 1)[1]
-FULL_BYTES = 95_628_359
-SHA256_PREFIX = "6726825d"
-FLAG = "--inception-weights"
+URL = WEIGHTS["inception"].url
+FILE_NAME = WEIGHTS["inception"].file
+FULL_BYTES = WEIGHTS["inception"].size_bytes
+SIDE_PX = 299
 _LAYERS = ["2048", "logits_unbiased"]
+_BODY = (
+    *("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1"),
+    *("Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2"),
+    *("Mixed_5b", "Mixed_5c", "Mixed_5d"),
+    *("Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"),
+    *("Mixed_7a", "Mixed_7b", "Mixed_7c", "AvgPool"),
+)
 
 
 def cached_path() -> Path:
     """Return where torch-fidelity, and so this module, keeps the weights file."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / FILE_NAME
-
-
-def find_weights() -> Path:
-    """Return the cached weights file, downloading it first where it is absent.
-
-    Raises:
-        InputError: it is absent and cannot be downloaded.
-    """
-    path = cached_path()
-    if path.is_file():
-        return path
-    try:
-        fetch(URL, path, SHA256_PREFIX)
-    except OSError as error:
-        raise InputError(
-            f"the Inception weights are not on this machine and could not be downloaded ({error}): "
-            f"get {URL} and either put it at {path} or name it with {FLAG} FILE"
-        ) from error
-    return path
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Keep warning filters as they are and discard what is printed on import."""
-    with warnings.catch_warnings(), open(os.devnull, "w") as nowhere:
-        warnings.simplefilter("ignore")
-        with contextlib.redirect_stdout(nowhere):
-            yield
-
-
-def _extractor_class() -> Any:
-    with _quiet():
-        try:
-            # Heavy, and it sets global warning filters: only imported where it is used.
-            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-        except (ImportError, RuntimeError) as error:
-            raise InputError(
-                "the Inception network needs torch-fidelity, and it a torchvision that matches "
-                f"torch (pip install --upgrade torch torchvision torch-fidelity): {error}"
-            ) from error
-    return FeatureExtractorInceptionV3
+    return hub_path(WEIGHTS["inception"])
 
 
 def _build(values: dict[str, Tensor], path: Path) -> Any:
@@ -83,7 +51,7 @@ def _build(values: dict[str, Tensor], path: Path) -> Any:
     Its constructor insists on loading a file itself, as a pickle with code allowed: it is handed
     an empty one in memory, never the file, and then the tensors in place of what it read.
     """
-    base = _extractor_class()
+    base = part("feature_extractor_inceptionv3", "FeatureExtractorInceptionV3", "Inception")
 
     class Loaded(base):  # type: ignore[misc, valid-type]
         def load_state_dict(self, _: object) -> None:
@@ -93,41 +61,64 @@ def _build(values: dict[str, Tensor], path: Path) -> Any:
     nothing = io.BytesIO()
     torch.save({}, nothing)
     nothing.seek(0)
-    with _quiet():
+    with quiet():
         return Loaded("inception-v3-compat", list(_LAYERS), feature_extractor_weights_path=nothing)
+
+
+def fold_norms(network: nn.Module) -> None:
+    """Put each batch normalisation into the convolution before it: bf16 would round its numbers."""
+    for block in network.modules():
+        norm = getattr(block, "bn", None)
+        if isinstance(norm, nn.BatchNorm2d) and isinstance(block.conv, nn.Conv2d):
+            block.conv = fuse_conv_bn_eval(block.conv, norm)
+            block.bn = nn.Identity()
+
+
+def _ranged(x: Tensor, resize: Resize | None) -> Tensor:
+    """Bring 0..255 to about [-1, 1], as the tools do that resize so."""
+    return 2 * (x / 255) - 1 if resize == "pytorch" else (x - 128) / 128
 
 
 class Inception(FeatureNetwork):
     """Features and logits of Inception-v3.
 
     Args:
-        weights: a weights file; by default torch-fidelity's in torch.hub's cache, downloaded
-            when it is absent.
+        weights: a weights file; by default the one that STYLEGEN_WEIGHTS_INCEPTION names, or
+            torch-fidelity's in torch.hub's folder, downloaded when it is absent.
+        resize: "tf1" as all papers' FID, "pytorch" as pytorch-fid, "clean" as clean-fid.
+        arithmetic: "fp32" computes what torch-fidelity does, bit for bit.
 
     Raises:
         InputError: the weights are absent, cut off, or another network's.
     """
 
-    def __init__(self, weights: str | Path | None = None) -> None:
-        path = Path(weights) if weights is not None else find_weights()
+    def __init__(
+        self,
+        weights: str | Path | None = None,
+        *,
+        resize: Resize | None = None,
+        arithmetic: Arithmetic = "fp32",
+    ) -> None:
+        path = find_weights("inception", weights)
         values = load_tensors(path, full_bytes=FULL_BYTES)
         digest = file_digest(path)
-        super().__init__("inception", digest, _notes(digest))
+        super().__init__(
+            "inception",
+            digest,
+            published_notes("inception", digest),
+            resize=resize,
+            arithmetic=arithmetic,
+        )
         self.network = _build(values, path)
-        # Channels last is a quarter faster and moves features in the sixth digit: published
-        # numbers are taken without it.
-        self.freeze(torch.contiguous_format)
+        if self.dtype != torch.float32:
+            fold_norms(self.network)
+        self.settle(*(getattr(self.network, name) for name in _BODY))
 
     def features(self, images: Tensor) -> Features:
         """Compute pool3 and unbiased logits of (N, 3, H, W) uint8."""
-        pool, logits = self.network(images.contiguous())
-        return Features(pool, logits)
-
-
-def _notes(digest: str) -> tuple[str, ...]:
-    if digest.startswith(SHA256_PREFIX):
-        return ()
-    return (
-        "The Inception weights are not the published file "
-        f"(sha256 {SHA256_PREFIX}...): values compare only with others taken with the same file.",
-    )
+        x = _ranged(resized(images, SIDE_PX, self.resize or "tf1"), self.resize)
+        x = self.laid_out(x)
+        for name in _BODY:
+            x = getattr(self.network, name)(x)
+        pool = x.flatten(1).float()
+        return Features(pool, pool.mm(self.network.fc.weight.T))

@@ -4,8 +4,9 @@ import hashlib
 import logging
 import urllib.request
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -27,13 +28,27 @@ def file_digest(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Make sure that there is something to read.
+
+    Raises:
+        InputError: there is no file, an empty one, or a folder.
+    """
     if path.is_dir():
         raise InputError(f"{path} is a folder; a weights file was wanted")
     if not path.is_file():
         raise InputError(f"there is no weights file at {path}")
     if path.stat().st_size == 0:
         raise InputError(f"the weights file {path} is empty; fetch it again")
+
+
+def is_torchscript(path: str | Path) -> bool:
+    """Tell whether a file is a TorchScript archive: a zip with code beside its tensors."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    return any(n.endswith("/constants.pkl") for n in names) and any("/code/" in n for n in names)
 
 
 def _is_cut_off(path: Path, error: Exception) -> bool:
@@ -80,7 +95,13 @@ def load_tensors(path: str | Path, *, full_bytes: int | None = None) -> dict[str
         InputError: there is no such file, it is cut off, or it holds anything but tensors.
     """
     path = Path(path)
-    _require_file(path)
+    require_file(path)
+    if is_torchscript(path):
+        raise InputError(
+            f"{path} is a TorchScript archive, which holds code beside its tensors: to run it, "
+            f"name it torchscript:{path}; plain tensors (torch.save of a state dict, or "
+            "safetensors) are read without"
+        )
     try:
         values = _read(path)
     except Exception as error:  # PyTorch's reader lets through whatever a foreign file provokes
@@ -120,19 +141,58 @@ def load_into(module: nn.Module, values: Mapping[str, Tensor], what: str) -> Non
     module.load_state_dict(dict(values))
 
 
-def fetch(url: str, path: Path, sha256_prefix: str) -> None:
-    """Download a file, check it, and put it in place at once.
+def load_built(module: nn.Module, values: Mapping[str, Tensor], what: str) -> None:
+    """Give a module that was built without memory (on torch's meta device) its tensors, strictly.
+
+    They are taken as they are, in float32; nothing is initialised or copied first.
 
     Raises:
-        OSError: the download failed, was cut off, or has another digest.
+        InputError: names or shapes differ; they are listed.
+    """
+    check_names(module.state_dict(), values, what)
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in values.items()}
+    module.load_state_dict(floats, assign=True)
+
+
+def _download(url: str, file: Any, progress: Callable[[int], None] | None) -> int | None:
+    """Write what a URL holds to a file; return how many bytes it said it would be."""
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_SEC) as reply:
+        said = getattr(reply, "headers", {}).get("Content-Length")
+        while chunk := reply.read(_CHUNK):
+            file.write(chunk)
+            if progress is not None:
+                progress(file.tell())
+    return int(said) if said and said.isdigit() else None
+
+
+def fetch(
+    url: str,
+    path: Path,
+    sha256: str,
+    size_bytes: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Download a file, check it, and put it in place at once.
+
+    Args:
+        url: where it is.
+        path: where to put it; its folder is made when absent.
+        sha256: its digest, hexadecimal, or the beginning of it.
+        size_bytes: how long it is, where that is known.
+        progress: called with the bytes written so far.
+
+    Raises:
+        OSError: the download failed, was cut off, or has another length or digest. Nothing is
+            left at the path, or what was there.
     """
     log.info("downloading %s", url)
     with atomic_path(path, parents=True) as temporary:
-        with (
-            temporary.open("wb") as file,
-            urllib.request.urlopen(url, timeout=_TIMEOUT_SEC) as reply,
-        ):
-            while chunk := reply.read(_CHUNK):
-                file.write(chunk)
-        if not file_digest(temporary).startswith(sha256_prefix):
-            raise OSError(f"what came from {url} has another sha256 than {sha256_prefix}...")
+        with temporary.open("wb") as file:
+            said = _download(url, file, progress)
+        size, whole = temporary.stat().st_size, size_bytes or said
+        if whole is not None and size < whole:
+            raise OSError(f"what came from {url} is cut off after {size:,} of {whole:,} bytes")
+        if whole is not None and size > whole:
+            raise OSError(f"what came from {url} has {size:,} bytes, not {whole:,}")
+        if not sha256 or not file_digest(temporary).startswith(sha256):
+            raise OSError(f"what came from {url} has another sha256 than {sha256}...")

@@ -9,6 +9,7 @@ from stylegen.metrics import TrainingMetricConfig
 from stylegen.networks import Generator, GeneratorConfig
 
 ALL = ("fid", "kid", "is")
+MANIFOLD = ("precision", "recall", "density", "coverage")
 
 
 def configure(weights: str, data: DataConfig, **options: Any) -> TrainingMetricConfig:

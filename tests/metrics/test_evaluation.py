@@ -2,84 +2,23 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
-from stylegen.checkpoints import SnapshotInfo, save_snapshot
 from stylegen.errors import InputError
 from stylegen.images import to_uint8
 from stylegen.latents import seeds_to_z
 from stylegen.metrics import EvaluateConfig, Moments, evaluate, extract
-from stylegen.metrics import evaluation as evaluation_module
 from stylegen.metrics.demo import demo_weights, face_factors
 from stylegen.metrics.drawing import generator_distance
 from stylegen.metrics.frechet import distance_of_moments
-from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
-from stylegen.perceptual import FeatureNetwork, Features
 from stylegen.perceptual.names import NETWORKS
+from tests.metrics.toys import Toy, configure, make_generator, pixels_of, save, save_folder
 
-
-class Toy(FeatureNetwork):
-    """Stand-in for Inception: its features are the image's 128 first pixels."""
-
-    def __init__(self) -> None:
-        super().__init__("demo", "0" * 64)
-        self.unused = torch.nn.Parameter(torch.zeros(1))
-
-    def features(self, images: Tensor) -> Features:
-        pool = images.flatten(1)[:, :128].float() / 255
-        return Features(pool, 8 * pool[:, :5])
-
-
-@pytest.fixture(autouse=True)
-def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation_module, "open_network", lambda *_, **__: Toy())
-
-
-def save_folder(folder: Path, count: int, side: int = 8, seed: int = 0, mode: str = "RGB") -> Path:
-    folder.mkdir()
-    rng = np.random.RandomState(seed)
-    for i in range(count):
-        x = rng.randint(0, 256, (side, side, 3)).astype(np.uint8)
-        Image.fromarray(x).convert(mode).save(folder / f"{i:03}.png")
-    return folder
-
-
-def make_generator(c_dim: int = 0, channels: int = 3) -> Generator:
-    config = GeneratorConfig(
-        resolution=8, img_channels=channels, z_dim=6, w_dim=6, c_dim=c_dim, mapping_layers=1,
-        channel_base=64, channel_max=8,
-    )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        return Generator(config)
-
-
-def save(path: Path, generator: Generator) -> Path:
-    config = generator.config
-    critic = DiscriminatorConfig(
-        resolution=8, img_channels=config.img_channels, c_dim=config.c_dim, mapping_layers=1,
-        channel_base=64, channel_max=8,
-    )  # fmt: skip
-    names = tuple("abcdefgh"[: config.c_dim])
-    info = SnapshotInfo(generator=config, discriminator=critic, kimg=7.5, class_names=names)
-    save_snapshot(path, generator, Discriminator(critic), info)
-    return path
-
-
-def configure(a: Path, against: Path, **options: Any) -> EvaluateConfig:
-    return EvaluateConfig(a=str(a), against=str(against), features="demo", device="cpu", **options)
-
-
-def pixels_of(folder: Path) -> Tensor:
-    files = sorted(folder.iterdir())
-    x = np.stack([np.array(Image.open(f).convert("RGB")) for f in files])
-    return torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
+pytestmark = pytest.mark.usefixtures("toy")
 
 
 def test_two_folders_by_hand(tmp_path: Path) -> None:
@@ -150,7 +89,11 @@ def test_a_snapshot_against_a_folder_by_hand(tmp_path: Path) -> None:
     generator = make_generator()
     a = save(tmp_path / "a.safetensors", generator)
     b = save_folder(tmp_path / "b", 20, side=16)
-    report = evaluate(configure(a, b, metrics=("fid",), samples=12, seed=5, psi=0.7, noise="const"))
+    report = evaluate(
+        configure(
+            a, b, metrics=("fid",), samples=12, seed=5, psi=0.7, noise="const", filter="lanczos"
+        )
+    )
     z = torch.from_numpy(np.random.RandomState(5).randn(12, 6)).float()
     generator.eval()
     with torch.no_grad():
@@ -222,7 +165,11 @@ def test_refusals(tmp_path: Path) -> None:
         (configure(clear, a), "draws 4 channels"),
         (configure(tmp_path / "x.safetensors", a), "x.safetensors"),
         (configure(tmp_path / "none", a), "none"),
-        (configure(a, a, metrics=("fid", "ppl")), "'ppl'; known: fid, kid, is"),
+        (configure(a, a, metrics=("fid", "beauty")), "'beauty'; known: fid, kid, is"),
+        (
+            configure(a, a, metrics=("fid", "ppl")),
+            "ppl2_wend needs a snapshot to draw from, and .*a is none",
+        ),
         (configure(a, a, metrics=()), "known: fid, kid, is"),
         (configure(a, a, resolution=0), "1 to 8192 pixels, not 0"),
         (dataclasses.replace(configure(a, a), features="vgg"), "'vgg'; known: inception"),

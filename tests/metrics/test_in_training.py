@@ -22,13 +22,15 @@ from stylegen.metrics import (
     in_training,
     metric_for_training,
 )
-from stylegen.metrics.config import METRICS, training_key
+from stylegen.metrics.catalogue import METRICS
+from stylegen.metrics.config import training_key
 from stylegen.metrics.drawing import draw_images
+from stylegen.metrics.telling import Told, duration_words
 from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, grow
 from stylegen.perceptual.names import NETWORKS
 from stylegen.training import Choices, plan_run, train
 from stylegen.training.health.watch import is_metric, lower_is_better
-from tests.metrics.small import ALL, configure, make_generator
+from tests.metrics.small import ALL, MANIFOLD, configure, make_generator
 
 
 def test_values_are_those_that_evaluate_finds(faces: str, weights: str, tmp_path: Path) -> None:
@@ -37,13 +39,15 @@ def test_values_are_those_that_evaluate_finds(faces: str, weights: str, tmp_path
     info = SnapshotInfo(generator=generator.config, discriminator=critic)
     save_snapshot(path, generator, Discriminator(critic), info)
     data = DataConfig(path=faces, xflip=True)
+    wanted = (*ALL, *MANIFOLD, "kid_full")
     for noise in ("random", "const"):
-        values = metric_for_training(configure(weights, data, seed=4, noise=noise))(generator)
+        config = configure(weights, data, seed=4, noise=noise, metrics=wanted)
+        values = metric_for_training(config)(generator)
         report = evaluate(
             EvaluateConfig(
                 a=path,
                 against=faces,
-                metrics=ALL,
+                metrics=wanted,
                 samples=40,
                 features="demo",
                 weights=weights,
@@ -52,9 +56,12 @@ def test_values_are_those_that_evaluate_finds(faces: str, weights: str, tmp_path
                 batch=7,
                 splits=2,
                 device="cpu",
+                cache=False,
             )
         )
-        assert list(values) == ["fd_demo", "kid_demo", "inception_score_demo"]
+        assert list(values) == [
+            "fd_demo", "kid_demo", "inception_score_demo", *MANIFOLD, "kid_full_demo",
+        ]  # fmt: skip
         expected = [m.value for m in report.metrics.values()]
         assert list(values.values()) == pytest.approx(expected, rel=1e-9)
 
@@ -111,7 +118,7 @@ def test_a_run_has_the_same_bits_with_and_without(faces: str, weights: str, tmp_
     data = DataConfig(path=faces, resolution=16, labels=True)
     classes = open_images(data).num_classes
     config = plan_run(data, 16, classes, "run", Choices(**choices, **ticks))  # type: ignore[arg-type]
-    metric = metric_for_training(configure(weights, data))
+    metric = metric_for_training(configure(weights, data, metrics=("all",)))
     lines = []
     for name, measure in (("with", metric), ("without", None)):
         outcome = train(config, tmp_path / name, make_metric=lambda _, m=measure: m)
@@ -198,15 +205,17 @@ def test_broken_files_are_left_out(weights: str, tmp_path: Path) -> None:
 
 def test_names_are_known_to_the_watch_of_training() -> None:
     data = DataConfig(path="none")
+    able = [metric for metric, facts in METRICS.items() if facts.while_training]
+    assert set(MANIFOLD) <= set(able)
     for features in NETWORKS:
-        for metric in METRICS:
+        for metric in able:
             for samples, most in ((10_000, None), (50_000, None), (50_000, 7)):
                 config = TrainingMetricConfig(
                     data=data, features=features, samples=samples, max_images=most
                 )
                 name = training_key(config, metric)
                 assert is_metric(name), name
-                assert lower_is_better(name) == (metric != "is")
+                assert lower_is_better(name) == (metric not in ("is", *MANIFOLD))
 
 
 def test_official_names() -> None:
@@ -225,7 +234,10 @@ def test_refusals_come_before_the_run(faces: str, weights: str, tmp_path: Path) 
     cases: list[tuple[TrainingMetricConfig, str]] = [
         (configure(weights, dataclasses.replace(data, channels=4)), "1 or 3 channels, not 4"),
         (configure(weights, dataclasses.replace(data, channels=2)), "1 or 3 channels, not 2"),
-        (configure(weights, data, metrics=("fid", "ppl")), "'ppl'; known: fid, kid, is"),
+        (configure(weights, data, metrics=("fid", "beauty")), "'beauty'; known: fid, kid, is"),
+        (configure(weights, data, metrics=("ppl",)), "ppl2_wend is not taken while training"),
+        (configure(weights, data, metrics=("recall",), samples=5), "recall need at least 6 images"),
+        (configure(weights, data, minutes=0), "minutes is 0; wanted more than 0"),
         (configure(weights, data, metrics=()), "no metric is named"),
         (configure(weights, data, samples=1), "samples is 1"),
         (configure(weights, data, splits=50), "fid and kid and is need at least 50 images"),
@@ -240,3 +252,49 @@ def test_refusals_come_before_the_run(faces: str, weights: str, tmp_path: Path) 
     for config, said in cases:
         with pytest.raises(InputError, match=said):
             metric_for_training(config)
+
+
+def test_all_is_what_a_run_can_take(faces: str, weights: str) -> None:
+    config = configure(weights, DataConfig(path=faces), metrics=("all",))
+    metric = metric_for_training(config)
+    assert metric.names == (
+        "fd_demo", "kid_demo", "inception_score_demo", *MANIFOLD, "kid_full_demo",
+    )  # fmt: skip
+
+
+def test_what_takes_too_long_is_given_up(
+    faces: str, weights: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock jumps a minute with every look at it; three batches fit into 3.5 minutes."""
+    config = configure(weights, DataConfig(path=faces), metrics=("fid",), minutes=3.5)
+    seen: list[int] = []
+    metric = metric_for_training(
+        config, lambda stage, done, _: seen.append(done) if "generated" in stage else None
+    )
+    generator = make_generator().train()
+    minutes = iter(range(1000))
+    monkeypatch.setattr(in_training.time, "monotonic", lambda: 60.0 * next(minutes))
+    values = metric(generator)
+    monkeypatch.undo()
+    assert math.isnan(values["fd_demo"])
+    assert "no fd_demo this time: it took longer than 3.5 minutes" in caplog.text
+    assert len(seen) < math.ceil(40 / 7)
+    assert all(module.training for module in generator.modules())
+    assert math.isfinite(metric(generator)["fd_demo"])  # the next time there is time enough
+
+
+def test_the_time_left_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    clock = iter([0.0, 10.0, 40.0, 50.0, 100.0])
+    told: list[tuple[str, int, int]] = []
+    with caplog.at_level("INFO"):
+        tell = Told(lambda *say: told.append(say), lambda: next(clock)).of("looking", 1000)
+        for done in (50, 200, 250, 500):
+            tell(done)
+    assert told == [("looking", done, 1000) for done in (50, 200, 250, 500)]
+    assert [r.message for r in caplog.records] == [
+        "looking: 200 of 1,000, 5.0 img/s, 3 min left",  # 800 more at 5 a second: 160 s
+        "looking: 500 of 1,000, 5.0 img/s, 2 min left",
+    ]
+    assert [duration_words(s) for s in (12, 89, 600, 3 * 3600 + 300)] == [
+        "12 s", "89 s", "10 min", "3 h 05 min",
+    ]  # fmt: skip

@@ -20,8 +20,18 @@ from stylegen.data import DataConfig, open_images
 from stylegen.devices import full_float32
 from stylegen.metrics import Extracted, extract, in_training, metric_for_training, open_network
 from stylegen.metrics.drawing import NotFiniteError
-from stylegen.metrics.sharing import ALONE, Processes, first_, joined, own_rows, total_
-from tests.metrics.small import configure, make_generator
+from stylegen.metrics.sharing import (
+    ALONE,
+    Processes,
+    TookTooLongError,
+    first_,
+    joined,
+    own_rows,
+    rounds_of,
+    together,
+    total_,
+)
+from tests.metrics.small import ALL, MANIFOLD, configure, make_generator
 
 # What each process does; the generator is that of small.py.
 SCRIPT = """
@@ -115,7 +125,8 @@ def test_the_values_are_the_first_ones() -> None:
 
 
 def test_three_processes_find_what_one_does(faces: str, weights: str) -> None:
-    config = configure(weights, DataConfig(path=faces), samples=33, noise="const")
+    metrics = (*ALL, *MANIFOLD)
+    config = configure(weights, DataConfig(path=faces), samples=33, noise="const", metrics=metrics)
     alone = metric_for_training(config)(make_generator())
     own = [(metric_for_training(config), make_generator()) for _ in range(3)]
     with full_float32():  # a global setting, which threads would restore in turns
@@ -184,6 +195,33 @@ def test_one_rank_that_diverges_is_noticed_by_all(
     with full_float32():
         found = in_threads(2, lambda world: metrics[world.rank](generators[world.rank], world))
     assert all(math.isnan(values["fd_demo"]) for values in found)
+
+
+def test_no_process_waits_longer_than_a_batch() -> None:
+    """One of three is late after its second batch: all stop there, and none waits in vain."""
+
+    def job(world: Processes) -> list[int]:
+        batches = (torch.full((1, 3, 4, 4), i) for i in range(5 if world.rank < 2 else 4))
+        seen: list[int] = []
+        late = world.rank == 1
+        own = together(batches, 5, world, torch.device("cpu"), lambda: late and len(seen) == 2)
+        numbers = (int(images[0, 0, 0, 0]) for images in own)
+        with pytest.raises(TookTooLongError):
+            seen.extend(numbers)
+        return seen
+
+    assert in_threads(3, job) == [[0, 1]] * 3
+
+
+def test_all_batches_are_seen_if_nobody_is_late() -> None:
+    def job(world: Processes) -> int:
+        own = own_rows(13, 3, world)
+        batches = (torch.zeros(1) for _ in range(-(-len(own) // 3)))
+        rounds = rounds_of(13, 3, world)
+        return len(list(together(batches, rounds, world, torch.device("cpu"), lambda: False)))
+
+    assert in_threads(2, job) == [3, 2]
+    assert in_threads(3, job) == [2, 2, 1]
 
 
 def test_one_process_exchanges_nothing() -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from stylegen.errors import InputError
 from stylegen.perceptual import FeatureNetwork, Features, fit_demo, open_features
 from stylegen.perceptual.base import as_rgb
-from stylegen.perceptual.names import NETWORKS, distance_name, score_name
+from stylegen.perceptual.names import NETWORKS, distance_name, resize_of, score_name
 
 SQUEEZENET = "data/weights/squeezenet1_1_caffe_features.pth"
 
@@ -93,17 +93,36 @@ def test_grey_is_repeated_and_transparency_refused() -> None:
 
 
 def test_unknown_names_list_the_known() -> None:
-    with pytest.raises(InputError, match="'vgg'; known: inception, squeezenet, demo"):
+    with pytest.raises(InputError, match="'vgg'; known: inception, squeezenet, vgg16, clip"):
         open_features("vgg")
 
 
 def test_only_inception_gives_fid() -> None:
-    assert {name: distance_name(name) for name in NETWORKS} == {
-        "inception": "FID",
-        "squeezenet": "FD (squeezenet)",
-        "demo": "FD (demo)",
-    }
+    names = {name: distance_name(name) for name in NETWORKS}
+    assert names.pop("inception") == "FID"
+    assert names == {name: f"FD ({name})" for name in names}
+    assert distance_name("inception", "pytorch") == "FID"
+    assert distance_name("inception", "clean") == "clean-FID"
     assert score_name("demo") == "IS (demo)"
+
+
+def test_resizes_that_do_not_go_with_a_network() -> None:
+    assert resize_of("inception") == "tf1"
+    assert resize_of("squeezenet") is None
+    with pytest.raises(InputError, match="resizes images in its own way"):
+        open_features("squeezenet", resize="clean")
+    with pytest.raises(InputError, match="'lanczos'; known: tf1, pytorch, clean"):
+        open_features("inception", resize="lanczos")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="'fp16'; known: fp32, fast, bf16"):
+        open_features("inception", arithmetic="fp16")  # type: ignore[arg-type]
+
+
+def test_squeezenet_in_bf16(shared: Path) -> None:
+    images = pictures(3, side=50)
+    exact = open_features("squeezenet", shared / SQUEEZENET)(images).pool
+    half = open_features("squeezenet", shared / SQUEEZENET, arithmetic="bf16")(images).pool
+    assert half.dtype == torch.float32
+    assert 1e-4 < (half - exact).norm() / exact.norm() < 3e-2
 
 
 def coloured(n: int, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
