@@ -30,6 +30,7 @@ from stylegen.errors import InputError
 from stylegen.latents import one_hot
 from stylegen.metrics.drawing import NotFiniteError, device_of, evaluating, in_float32
 from stylegen.networks import Generator
+from stylegen.spheres import great_arc
 
 Space = Literal["w", "z"]
 Sampling = Literal["full", "end"]
@@ -107,26 +108,6 @@ def _batches(
         )
 
 
-def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Walk along the great circle from a's direction to b's.
-
-    Args:
-        a: (N, Z).
-        b: (N, Z), not opposite to ``a``.
-        t: (N, 1), 0 at a and 1 at b.
-
-    Returns:
-        (N, Z) of length sqrt(Z), as unit Gaussians of that width have.
-
-    Source: Shoemake 1985.
-    """
-    a, b = F.normalize(a, dim=1), F.normalize(b, dim=1)
-    cosine = (a * b).sum(1, keepdim=True).clamp(-1, 1)
-    angle = t * cosine.acos()
-    across = F.normalize(b - cosine * a, dim=1)
-    return math.sqrt(a.shape[1]) * (a * angle.cos() + across * angle.sin())
-
-
 def _styles(
     generator: Generator, made: _Batch, space: Space, epsilon: float
 ) -> tuple[Tensor, Tensor]:
@@ -138,7 +119,9 @@ def _styles(
     # A step of 1e-4 is taken in float64, on the CPU: not every device has it.
     first, second = made.z[:, 0].double(), made.z[:, 1].double()
     if space == "z":
-        walked = (slerp(first, second, t).to(device, made.z.dtype) for t in times)
+        length = math.sqrt(first.shape[1])  # that of unit Gaussians
+        walked = (length * great_arc(first, second, t) for t in times)
+        walked = (z.to(device, made.z.dtype) for z in walked)
         near, far = (generator.mapping(z, c) for z in walked)
         return near, far
     w1, w2 = (generator.mapping(z.to(device), c) for z in made.z.unbind(1))

@@ -23,7 +23,7 @@ from stylegen.ops.dispatch import VARIABLE, Impl
 from stylegen.ops.host_compiler import find_host_compiler
 from stylegen.ops.recipe import Kind
 from stylegen.ops.toolkit import find_toolkit
-from stylegen.perceptual.inception import FULL_BYTES, cached_path
+from stylegen.perceptual.locating import weights_words
 from stylegen.perceptual.names import NETWORKS
 from stylegen.version import __version__
 
@@ -192,14 +192,14 @@ def _cache() -> Findings:
 
 
 def _weights() -> list[Findings]:
-    inception, demo = cached_path(), sorted(cache_folder().glob("demo-features-*.safetensors"))
-    whole = inception.is_file() and inception.stat().st_size == FULL_BYTES
+    demo = sorted(cache_folder().glob("demo-features-*.safetensors"))
     said = {
-        "inception": f"found: {inception}" if whole else f"absent: downloaded to {inception}, once",
-        "squeezenet": "named by --features-weights FILE",
+        "custom": "named by --features-weights FILE",
         "demo": f"found: {demo[-1]}" if demo else f"absent: fitted once, to {cache_folder()}",
     }
-    return [{"network": name, "weights": said[name]} for name in NETWORKS]
+    return [
+        {"network": name, "weights": said.get(name) or weights_words(name)} for name in NETWORKS
+    ]
 
 
 def _threads() -> Findings:

@@ -1,5 +1,6 @@
 """Great arcs by hand."""
 
+import itertools
 import math
 
 import torch
@@ -23,3 +24,14 @@ def test_arc_ends_and_middle() -> None:
         wanted = torch.tensor([angle], dtype=torch.float64)
         assert torch.allclose(found, torch.stack([wanted.cos(), wanted.sin()], dim=1))
     assert torch.allclose(great_arc(a, a, torch.full((1, 1), 0.3).double()), a / 2)
+
+
+def test_arcs_keep_their_speed() -> None:
+    random = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 4, 7, dtype=torch.float64, generator=random)
+    times = torch.linspace(0, 1, 5, dtype=torch.float64)
+    stations = [great_arc(a, b, t.expand(4, 1)) for t in times]
+    torch.testing.assert_close(stations[0], a / a.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(stations[-1], b / b.norm(dim=1, keepdim=True))
+    steps = torch.stack([(y - x).norm(dim=1) for x, y in itertools.pairwise(stations)])
+    torch.testing.assert_close(steps, steps[:1].expand(4, -1))

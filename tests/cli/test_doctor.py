@@ -141,17 +141,18 @@ def test_the_reference_can_always_be_forced(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_weights_that_lie_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stylegen.perceptual.inception import FILE_NAME
+    from stylegen.perceptual.weights_table import weights_facts
 
+    file = weights_facts("inception")
     said = {row["network"]: row["weights"] for row in findings()["weights"]}
     assert said["inception"].startswith("absent: downloaded to ")
     assert said["demo"] == f"absent: fitted once, to {tmp_path / 'cache'}"
-    inception = tmp_path / "hub" / "checkpoints" / FILE_NAME
+    inception = tmp_path / "hub" / "checkpoints" / file.file
     inception.parent.mkdir(parents=True)
     inception.write_bytes(bytes(40))  # cut off
-    monkeypatch.setattr(doctor, "FULL_BYTES", 41)
-    assert findings()["weights"][0]["weights"].startswith("absent")
-    inception.write_bytes(bytes(41))
+    assert findings()["weights"][0]["weights"] == f"cut off: {inception}"
+    with inception.open("wb") as whole:
+        whole.truncate(file.size_bytes)
     demo = tmp_path / "cache" / "demo-features-0123.safetensors"
     demo.parent.mkdir()
     demo.touch()

@@ -22,7 +22,8 @@ COMMANDS = [
     "", "train", "generate", "mix", "evaluate", "data", "data build", "data synth", "demo",
     "doctor", "ops", "ops build", "ops clean", "interpolate", "project", "transfer", "adapt",
     "blend", "directions", "directions find", "directions apply", "directions from-labels",
-    "directions report",
+    "directions report", "weights", "weights list", "weights fetch", "weights verify",
+    "weights path", "compare",
 ]  # fmt: skip
 TINY = (
     "--batch 8 --channel-base 64 --channel-max 8 --z-dim 8 --w-dim 8 --kimg 0.04 --tick-kimg 0.02 "

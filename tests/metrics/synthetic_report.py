@@ -76,12 +76,14 @@ def _metrics(shift: float) -> dict[str, Metric]:
             interval=(0.00409, 0.00453), std=0.0007, std_over="100 subsets of 1,000",
         ),
         "is": Metric(
-            name="IS", value=5.812 - shift, unit="effective number of classes, 1 to 1008", better="higher",
+            name="IS", value=5.812 - shift, better="higher",
+            unit="effective number of classes, 1 to 1008",
             images={"a": 10_000}, std=0.071, std_over="10 splits",
         ),
         **{
             key: Metric(
-                name=key.capitalize(), value=share - shift / 100, unit="share of images, 0 to 1", better="higher",
+                name=key.capitalize(), value=share - shift / 100, better="higher",
+                unit="share of images, 0 to 1",
                 images=images, error=0.0046, error_kind="binomial",
                 interval=(share - 0.009, share + 0.009),
             )
@@ -92,7 +94,8 @@ def _metrics(shift: float) -> dict[str, Metric]:
             images=images, reason="Five real images are the same, so that their balls are empty.",
         ),
         "ppl_w": Metric(
-            name="PPL (w)", value=143.7 - 10 * shift, unit="LPIPS", better="lower", images={"a": 10_000},
+            name="PPL (w)", value=143.7 - 10 * shift, unit="LPIPS", better="lower",
+            images={"a": 10_000},
             error=1.9, error_kind="over samples", interval=(140.0, 147.4),
         ),
     }  # fmt: skip

@@ -1,6 +1,5 @@
 """Perceptual path length by hand on a linear generator, and what it leaves as it was."""
 
-import itertools
 import math
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from stylegen.errors import InputError
 from stylegen.metrics.drawing import NotFiniteError
-from stylegen.metrics.path_length import perceptual_path_length, slerp, trimmed
+from stylegen.metrics.path_length import perceptual_path_length, trimmed
 from tests.metrics.gaussians import normal
 from tests.metrics.small import make_generator
 
@@ -177,15 +176,6 @@ def test_trimming_and_its_error_are_scipys() -> None:
     mean, error, _, _ = trimmed(x)
     assert mean == pytest.approx(trim_mean(x.numpy(), 10 / 1001), rel=1e-12)
     assert error == pytest.approx(trimmed_stde(x.numpy(), (10 / 1001, 10 / 1001)), rel=2e-3)
-
-
-def test_slerp_keeps_the_speed() -> None:
-    a, b = normal(4, 7), normal(4, 7, seed=1)
-    stations = [slerp(a, b, torch.full((4, 1), t)) for t in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    torch.testing.assert_close(stations[0], a / a.norm(dim=1, keepdim=True) * 7**0.5)
-    torch.testing.assert_close(stations[-1], b / b.norm(dim=1, keepdim=True) * 7**0.5)
-    steps = torch.stack([(y - x).norm(dim=1) for x, y in itertools.pairwise(stations)])
-    torch.testing.assert_close(steps, steps[:1].expand(4, -1))
 
 
 def test_it_refuses() -> None:

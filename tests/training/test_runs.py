@@ -182,6 +182,9 @@ def test_what_defines_a_run_stays(make_config: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="batch, seed cannot change"):
         resume(outcome.folder, seed=3, batch=4)
     RunFolder(outcome.folder).state.unlink()
+    with pytest.raises(InputError, match="go on from the one saved before it"):
+        resume(outcome.folder)
+    RunFolder(outcome.folder).earlier_state.unlink()
     with pytest.raises(InputError, match="begin anew"):
         resume(outcome.folder)
 

@@ -23,9 +23,9 @@ from stylegen.editing.latents import (
     network_digest,
     take_latents_of,
 )
-from stylegen.editing.measures import psnr
 from stylegen.editing.sampling import draw
 from stylegen.errors import InputError
+from stylegen.images.measures import psnr
 from stylegen.networks import Generator
 
 KIND = "stylegen delta"

@@ -10,8 +10,6 @@ N images, C channels, H height, W width, I features, (h, w) their size.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +17,14 @@ from torch.nn import functional as F
 
 from stylegen.editing.projection.distances import Distance, Features, pyramid, unit_length
 from stylegen.errors import InputError
+from stylegen.perceptual.locating import weights_path
+from stylegen.perceptual.lpips import Lpips
 from stylegen.perceptual.squeezenet import SqueezeNet
 
 _LARGEST_PX = 256
 _SQUEEZENET_SMALLEST_PX = 96
 _SQUEEZENET_TAPS = (1, 4, 7, 9, 10, 11, 12)  # the first convolution, then ends of fire modules
 _VGG_SMALLEST_PX = 32
-_LPIPS_FILES = ("weights-vgg16-lpips.pth", "vgg16-397923af.pth")  # torch-fidelity's, torchvision's
 
 
 def as_rgb(images: Tensor, name: str) -> Tensor:
@@ -95,55 +94,33 @@ class SqueezeNetDistance(Distance):
         return Features(layers=[unit_length(layer) for layer in layers], pixels=pyramid(images))
 
 
-def _hub_folder() -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints"
-
-
 def lpips_at_hand() -> bool:
-    """Return whether the weights of LPIPS lie in torch.hub's cache, so that nothing is fetched."""
-    return all((_hub_folder() / name).is_file() for name in _LPIPS_FILES)
-
-
-def _open_lpips() -> nn.Module:
-    """Build torch-fidelity's LPIPS; its weights come from torch.hub's cache or a download."""
-    try:
-        from torch_fidelity.sample_similarity_lpips import SampleSimilarityLPIPS
-
-        return SampleSimilarityLPIPS("lpips-vgg16")  # type: ignore[no-any-return]
-    except ImportError as error:
-        raise InputError(
-            "the distance lpips-vgg needs torch-fidelity: pip install torch-fidelity"
-        ) from error
-    except (OSError, RuntimeError) as error:
-        folder = _hub_folder()
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-        raise InputError(
-            f"the distance lpips-vgg could not get its weights ({reason}): put weights-vgg16-lpips"
-            f".pth of torch-fidelity and torchvision's VGG-16 into {folder}, or take discriminator"
-        ) from error
+    """Return whether the weights of LPIPS lie where they are looked for, so none is fetched."""
+    return all(weights_path(name).is_file() for name in ("vgg16", "lpips_vgg"))
 
 
 class LpipsDistance(Distance):
-    """LPIPS with VGG-16, as torch-fidelity computes it, and no pixels beside it.
+    """LPIPS with VGG-16, and no pixels beside it.
 
     Raises:
-        InputError: the weights are neither in torch.hub's cache nor can they be downloaded.
+        InputError: the weights are not on this machine and cannot be downloaded.
     """
 
     name = "lpips-vgg"
 
     def __init__(self, device: torch.device) -> None:
-        self.network: Any = _open_lpips().to(device)
+        try:
+            self.network = Lpips("vgg").to(device)
+        except InputError as error:
+            raise InputError(
+                f"the distance lpips-vgg could not get its weights: {error}; or take discriminator"
+            ) from error
 
     def features(self, images: Tensor) -> Features:
         """Return the five layers' activations at unit length."""
         x = within(as_rgb(images, self.name), _VGG_SMALLEST_PX)
-        layers = self.network.net(self.network.normalize((x + 1) * 127.5))
-        return Features(layers=[unit_length(layer, eps=1e-10) for layer in layers])
+        return Features(layers=[unit_length(layer) for layer in self.network.activations(x)])
 
     def _between_layers(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-        weighted = [
-            head.model((x - y).square()).flatten(1).mean(dim=1)
-            for head, x, y in zip(self.network.lins, a, b, strict=True)
-        ]
-        return torch.stack(weighted).sum(dim=0)
+        squares = [(x - y).square() for x, y in zip(a, b, strict=True)]
+        return self.network.weighed(squares)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from stylegen.devices import full_float32
 from stylegen.editing.latents import Latents
-from stylegen.editing.measures import psnr, ssim
 from stylegen.editing.projection.distances import Distance
 from stylegen.editing.projection.states import Known
 from stylegen.images import from_uint8
+from stylegen.images.measures import psnr, ssim
 
 
 @dataclass(frozen=True, kw_only=True)

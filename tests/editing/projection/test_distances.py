@@ -1,15 +1,18 @@
 """Distances: the formulas written out, each image alone, and what opening one refuses."""
 
+import copy
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torchvision.models import vgg16
 
 from stylegen.editing.projection import DISTANCES, Distance, open_distance
 from stylegen.editing.projection.distances import PIXEL_WEIGHT, pyramid
-from stylegen.editing.projection.perceptual import within
+from stylegen.editing.projection.perceptual import lpips_at_hand, within
 from stylegen.errors import InputError
 from stylegen.perceptual import open_features
 from tests.editing.projection import small
@@ -83,43 +86,37 @@ def test_squeezenet_is_the_formula(shared: Path) -> None:
         distance.features(pictures(1, 4))
 
 
-class _Vgg:
-    """The convolutional part of VGG-16, narrow."""
-
-    def __init__(self) -> None:
-        torch.manual_seed(0)
-        layers: list[nn.Module] = []
-        into = 3
-        for count, out in ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)):
-            for _ in range(count):
-                layers += [nn.Conv2d(into, out, 3, padding=1), nn.ReLU()]
-                into = out
-            layers.append(nn.MaxPool2d(2))
-        self.features = nn.Sequential(*layers)
-
-
-def test_lpips_is_torch_fidelitys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lpips_is_torch_fidelitys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lpips = pytest.importorskip("torch_fidelity.sample_similarity_lpips")
     torch.manual_seed(1)
     widths = (64, 128, 256, 512, 512)
     heads = {f"lin{i}.model.1.weight": torch.rand(1, c, 1, 1) for i, c in enumerate(widths)}
+    with torch.device("meta"):
+        shapes = vgg16(weights=None).features
+    layers = shapes.to_empty(device="cpu")
+    for value in layers.parameters():
+        torch.nn.init.normal_(value, std=(2 / value[0].numel()) ** 0.5 if value.ndim > 1 else 0.1)
+    theirs_of_vgg = types.SimpleNamespace(features=copy.deepcopy(layers))
     monkeypatch.setattr(lpips, "load_state_dict_from_url", lambda *a, **k: heads)
-    monkeypatch.setattr(lpips, "torchvision_load_pretrained_vgg16", _Vgg)
+    monkeypatch.setattr(lpips, "torchvision_load_pretrained_vgg16", lambda: theirs_of_vgg)
     theirs = lpips.SampleSimilarityLPIPS("x")
+    for name, values in (("VGG16", layers.state_dict(prefix="features.")), ("LPIPS_VGG", heads)):
+        torch.save(values, tmp_path / name)
+        monkeypatch.setenv(f"STYLEGEN_WEIGHTS_{name}", str(tmp_path / name))
+    assert lpips_at_hand()
     ours = open_distance("lpips-vgg")
     x, y = pictures(2, 3, 32, 40), pictures(2, 3, 32, 40).flip(3)
     expected = theirs((x + 1) * 127.5, (y + 1) * 127.5)
     torch.testing.assert_close(ours(x, y), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_lpips_without_weights_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    lpips = pytest.importorskip("torch_fidelity.sample_similarity_lpips")
-
-    def refuse(*args: Any, **options: Any) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setattr(lpips, "load_state_dict_from_url", refuse)
-    with pytest.raises(InputError, match=r"could not get its weights \(no network\)"):
+def test_lpips_without_weights_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("VGG16", "LPIPS_VGG"):
+        monkeypatch.setenv(f"STYLEGEN_WEIGHTS_{name}", str(tmp_path / name))
+    assert not lpips_at_hand()
+    with pytest.raises(InputError, match=r"lpips-vgg could not get its weights: .*VGG16"):
         open_distance("lpips-vgg")
 
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from stylegen.editing.latents import network_digest
-from stylegen.editing.measures import psnr, ssim
 from stylegen.editing.projection import Projection, project
 from stylegen.editing.projection import searching as searching_module
 from stylegen.editing.projection.searching import Search
 from stylegen.editing.projection.starting import begin
 from stylegen.editing.sampling import draw, seeds_to_ws
 from stylegen.errors import InputError
+from stylegen.images.measures import psnr, ssim
 from stylegen.networks import Generator
 from tests.editing.projection import small
 

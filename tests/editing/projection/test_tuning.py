@@ -9,7 +9,6 @@ from torch import Tensor
 
 from stylegen.checkpoints import write_tensors
 from stylegen.editing.latents import Latents, network_digest
-from stylegen.editing.measures import psnr
 from stylegen.editing.projection import (
     TuningConfig,
     apply_delta,
@@ -21,6 +20,7 @@ from stylegen.editing.projection.delta import is_delta_of
 from stylegen.editing.projection.tuning import about_tuning
 from stylegen.editing.sampling import draw, seeds_to_ws
 from stylegen.errors import InputError
+from stylegen.images.measures import psnr
 from stylegen.networks import Generator
 from tests.editing.projection import small
 
