@@ -2,9 +2,10 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from stylegen.errors import InputError
@@ -29,19 +30,65 @@ def size_words(count: float) -> str:
     return f"{count:.4g} GB"
 
 
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """Find out before some long work whether a file could be written or replaced.
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file, hexadecimal.
 
     Raises:
-        InputError: its folder does not exist or may not be written, or path is a folder.
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_writable(path: str | os.PathLike[str], parents: bool = False) -> None:
+    """Find out before some long work whether a file could be written or replaced.
+
+    Args:
+        path: the file.
+        parents: missing folders above it will be made.
+
+    Raises:
+        InputError: its folder does not exist (and parents is False) or may not be written, or
+            path is a folder.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise InputError(f"The folder {path.parent} does not exist; create it first.")
+    folder = path.parent
+    if parents:
+        folder = next(above for above in path.absolute().parents if above.exists())
+    if parents and not folder.is_dir():
+        raise InputError(f"{folder} is a file; wanted a folder")
+    if not folder.is_dir():
+        raise InputError(f"The folder {folder} does not exist; create it first.")
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the name of a file in it.")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"The folder {path.parent} may not be written; choose another.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"The folder {folder} may not be written; choose another.")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tell files apart whatever way leads to them; None for a file that is not there."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def refuse_replacing(outputs: Iterable[Path], read: Mapping[Path, str]) -> None:
+    """Refuse to write what is read: such a file is never replaced, not even when asked to.
+
+    Args:
+        outputs: files that will be written.
+        read: files that are read, with what each is, such as "one of the photos".
+
+    Raises:
+        InputError: an output is one of them, by whatever path.
+    """
+    kinds = {_identity(path): kind for path, kind in read.items()}
+    kinds.pop(None, None)
+    for path in outputs:
+        if (found := _identity(path)) in kinds:
+            raise InputError(f"{path} is {kinds[found]}; take another folder or name")
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -1,4 +1,4 @@
-"""The pages of docs/ that promise that their code runs."""
+"""The pages that promise that their code runs, or does as they say."""
 
 import contextlib
 import io
@@ -12,7 +12,8 @@ from stylegen.checkpoints import SnapshotInfo, save_snapshot
 from stylegen.images import save_image
 from stylegen.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "latents" / "example.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE, README = ROOT / "docs" / "latents" / "example.md", ROOT / "README.md"
 MADE = "seeds.png 85.npz photo.npz mixed.png styled.png walk.gif first.npz strip.png half.png"
 
 
@@ -37,3 +38,13 @@ def test_the_example_runs(folder: Path) -> None:
         exec(compile("\n".join(blocks), str(PAGE), "exec"), {"__name__": "example"})
     assert said.getvalue().endswith(" dB\n")
     assert {name for name in MADE.split() if not (folder / name).is_file()} == set()
+
+
+def test_the_readmes_photos_are_projected_once() -> None:
+    """A latent is found again by commands with equal settings of the search."""
+    lines = [line for line in README.read_text().splitlines() if "me.jpg" in line]
+    assert lines[0].startswith("stylegen project ")
+    assert len(lines) > 3
+    settings = re.compile(r"--(?:project-)?(space|steps)[ =](\S+)|--(distance\S*)[ =](\S+)")
+    told = [settings.findall(line) for line in lines]
+    assert all(each == told[0] for each in told)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stylegen.errors import InputError
-from stylegen.files import atomic_path, check_writable, size_words
+from stylegen.files import atomic_path, check_writable, refuse_replacing, size_words
 
 
 class Recorder:
@@ -90,3 +90,25 @@ def test_writing_is_refused_beforehand(tmp_path: Path, monkeypatch: pytest.Monke
 )  # fmt: skip
 def test_sizes_in_words(count: float, words: str) -> None:
     assert size_words(count) == words
+
+
+def test_what_is_read_is_not_replaced_by_whatever_path(tmp_path: Path) -> None:
+    photo, other = tmp_path / "photo.png", tmp_path / "other.png"
+    photo.write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path)
+    os.link(photo, tmp_path / "twin.png")
+    read = {photo: "one of the photos", tmp_path / "absent.png": "the network"}
+    refuse_replacing([other, tmp_path / "absent.png"], read)
+    for path in (photo, tmp_path / "link" / "photo.png", tmp_path / "twin.png"):
+        with pytest.raises(InputError, match=f"{path.name} is one of the photos; take another"):
+            refuse_replacing([other, path], read)
+
+
+def test_folders_that_will_be_made(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b" / "c.png", parents=True)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="file is a file; wanted a folder"):
+        check_writable(tmp_path / "file" / "b" / "c.png", parents=True)
+    with pytest.raises(InputError, match="does not exist; create it first"):
+        check_writable(tmp_path / "a" / "c.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -36,6 +36,12 @@ def checksum(names: Iterable[str], tensor: Callable[[str], Tensor], header: str)
     return digest.hexdigest()
 
 
+def tensor_digest(tensor: Tensor) -> str:
+    """Return the SHA-256 of a tensor's bytes, hexadecimal, whatever its device and layout."""
+    value = tensor.detach().cpu().contiguous()
+    return hashlib.sha256(value.reshape(-1).view(torch.uint8).numpy().data).hexdigest()
+
+
 def _sized(text: bytes) -> bytes:
     """Put a text's length before it, so that no two sequences of texts give the same bytes."""
     return len(text).to_bytes(8, "little") + text

@@ -22,6 +22,10 @@ SUFFIX = ".safetensors"
 _KEY = "stylegen"
 
 
+class DamagedError(InputError):
+    """A file that is not whole, or not one of tensors."""
+
+
 def write_tensors(
     path: str | Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
 ) -> None:
@@ -57,7 +61,7 @@ def _open(path: str | Path) -> Any:
     try:
         return safe_open(path, framework="pt")
     except SafetensorError as error:
-        raise InputError(
+        raise DamagedError(
             f"{path} is not a whole {SUFFIX} file (damaged, cut off, or of another kind)"
         ) from error
 
@@ -70,7 +74,8 @@ def read_header(path: str | Path, kind: str | None = None) -> dict[str, Any]:
         kind: what the file should be, or None for any.
 
     Raises:
-        InputError: it is missing, damaged, of another program, or of another kind.
+        InputError: it is missing, damaged (:class:`DamagedError`), of another program, or of
+            another kind.
     """
     with _open(path) as file:
         text = (file.metadata() or {}).get(_KEY)
@@ -79,7 +84,7 @@ def read_header(path: str | Path, kind: str | None = None) -> dict[str, Any]:
     try:
         header = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path} has a damaged header: {error}") from error
+        raise DamagedError(f"{path} has a damaged header: {error}") from error
     if not isinstance(header, dict) or (kind is not None and header.get("kind") != kind):
         found = header.get("kind") if isinstance(header, dict) else None
         raise InputError(f"{path} is a {found!r} file; wanted a {kind!r} file")

@@ -25,6 +25,7 @@ from stylegen.networks import (
 
 KIND = "stylegen snapshot"
 VERSION = 1
+LATENTS_OF = "latents_of"  # in provenance: the network whose latents it draws, if not its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Generator:
     generator = generator.to_empty(device="cpu")
     load_strictly(generator, read_tensors(path, "G_ema."), str(path))
     generator.class_names = info.class_names
+    setattr(generator, LATENTS_OF, str(info.provenance.get(LATENTS_OF, "")))
     return freeze(lay_out(generator.to(device)))
 
 

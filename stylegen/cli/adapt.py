@@ -14,13 +14,17 @@ from stylegen.cli.latent_options import (
 )
 from stylegen.cli.options import (
     Network,
+    Progress,
     bar,
     check_picture,
     class_option,
     device_option,
     load_network,
     network_option,
+    new_folder,
     overwrite_option,
+    refuse_sources,
+    say,
 )
 from stylegen.editing.restyle_config import AdaptConfig
 
@@ -30,6 +34,21 @@ def _summary(losses: tuple[float, ...], steps: int) -> str:
     done, of = len(losses), "" if len(losses) == steps else f" of {steps}"
     left = "; the same command with --resume goes on" if of else ""
     return f"{done}{of} steps, loss {losses[0]:.4f} to {losses[-1]:.4f}{left}"
+
+
+def _telling(progress: Progress, resume: bool) -> Progress:
+    """Also say, of what --resume was asked for, where it begins; once that has been accepted."""
+    first = resume
+
+    def told(done: int, total: int, loss: float) -> None:
+        nonlocal first
+        if first:
+            begins = f"going on from step {done - 1}"
+            say(begins if done > 1 else "nothing was unfinished: this begins")
+        first = False
+        progress(done, total, loss)
+
+    return told
 
 
 @click.command("adapt")
@@ -110,15 +129,17 @@ def adapt(
         check_picture(preview, info.img_channels)
     if config.layers is not None:
         parse_layers(config.layers, info.num_ws)  # before photos are projected
+    refuse_sources(files.paths, texts, network)
     goes_on = files.check(resume, overwrite)
     generator = load_network(network, device, "fp32")
-    (codes,) = open_latents(network, generator, texts, class_name=class_name, **photos)
     parent = Parent(network.snapshot, generator, network.delta)
-    with stop_requests() as stopped, bar("adapting", "step", "loss") as progress:
-        adapted = adapt_snapshot(
-            parent, styles, codes, config, files,
-            class_name=class_name, goes_on=goes_on, progress=progress, stopped=stopped,
-        )  # fmt: skip
-    if not adapted.losses:
-        raise click.Abort
+    with new_folder(out.parent), new_folder((preview or out).parent):
+        (codes,) = open_latents(network, generator, texts, class_name=class_name, **photos)
+        with stop_requests() as stopped, bar("adapting", "step", "loss") as progress:
+            adapted = adapt_snapshot(
+                parent, styles, codes, config, files, class_name=class_name, goes_on=goes_on,
+                progress=_telling(progress, resume), stopped=stopped,
+            )  # fmt: skip
+        if not adapted.losses:
+            raise click.Abort
     click.echo(f"{out}: {_summary(adapted.losses, config.steps)}")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from stylegen.cli.options import overwrite_option, refuse_existing
+from stylegen.cli.options import Network, new_folder, overwrite_option, refuse_existing
 from stylegen.editing.restyle_config import BlendConfig
+from stylegen.files import check_writable, refuse_replacing
 
 
 def _layers(shares: dict[str, float]) -> str:
@@ -80,10 +81,14 @@ def blend(
     shares = None if weights is None else parse_weights(weights)
     config = BlendConfig(at=at, width=width, weights=shares)
     check_snapshot_name(out)
-    refuse_existing([out, out.with_suffix(".json")], overwrite)
+    files = [out, out.with_suffix(".json")]
+    refuse_replacing(files, {**Network(base, base_delta).files, **Network(fine, fine_delta).files})
+    refuse_existing(files, overwrite)
+    check_writable(out, parents=True)
     parents = [Parent.load(base, delta=base_delta), Parent.load(fine, delta=fine_delta)]
     blended = blend_networks(parents[0].generator, parents[1].generator, config)
     warn_of_strangers(parents[0].lineage, parents[1].lineage)
     layers = layer_weights(config, blended.config.resolution)
-    save_child(out, blended, parents, "stylegen blend", {"shares_of_fine": layers})
+    with new_folder(out.parent):
+        save_child(out, blended, parents, "stylegen blend", {"shares_of_fine": layers})
     click.echo(f"{out}: {base.name} with this much of {fine.name}: {_layers(layers)}")

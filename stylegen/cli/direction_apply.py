@@ -23,6 +23,7 @@ from stylegen.errors import InputError
 
 _VIDEO_SUFFIXES = (".mp4", ".gif")
 _FRAMES = 60
+_FPS = "30"
 
 
 @click.command("apply")
@@ -50,7 +51,7 @@ _FRAMES = 60
     "--frames", type=click.IntRange(2),
     help=f"Write a video there and back of this many frames.  [default: {_FRAMES} for .mp4, .gif]",
 )  # fmt: skip
-@click.option("--fps", default="30", show_default=True, help="Frames a second of a video.")
+@click.option("--fps", help=f"Frames a second of a video.  [default: {_FPS}]")
 @other_network_option
 @psi_option
 @class_option
@@ -68,7 +69,7 @@ def apply(
     layers: str | None,
     out: Path,
     frames: int | None,
-    fps: str,
+    fps: str | None,
     other_network: bool,
     noise: str,
     device: str,
@@ -78,33 +79,38 @@ def apply(
 ) -> None:
     """Move sources along a direction: as a strip, as a plane of two directions, or as a video."""
     from stylegen.cli import direction_output as output
-    from stylegen.editing.directions import parse_strengths, strengths
+    from stylegen.editing.directions import parse_strengths, strengths, with_units
 
     ends = parse_strengths(strength)
     amounts = strengths(*ends, steps if ends[0] != ends[1] else 1)
     is_video = frames is not None or out.suffix.lower() in _VIDEO_SUFFIXES
-    _check(files, is_video, ends)
+    _check(files, is_video, ends, fps)
     stems = source_stems([sources])[0]
     plan = output.Plan(out, stems, amounts, is_video, len(files) == 2)
-    plan.check(network, overwrite, fps)
+    plan.check(network, sources, overwrite, fps or _FPS)
     generator = load_network(network, device, precision)
-    chosen = load_directions(files, generator, layers, other_network)
+    chosen = with_units(generator, load_directions(files, generator, layers, other_network))
     with new_folder(plan.folder):
         latents = open_latents(network, generator, [sources], **options)[0]
         if is_video:
             said = output.write_video(
-                plan, generator, latents, chosen[0], ends, frames or _FRAMES, fps, noise, overwrite
-            )
+                plan, generator, latents, chosen[0], ends, frames or _FRAMES, fps or _FPS, noise,
+                overwrite,
+            )  # fmt: skip
         else:
             said = output.write_images(plan, generator, latents, chosen, noise)
     click.echo(said)
 
 
-def _check(files: tuple[Path, ...], is_video: bool, ends: tuple[float, float]) -> None:
+def _check(
+    files: tuple[Path, ...], is_video: bool, ends: tuple[float, float], fps: str | None
+) -> None:
     if len(files) > 2:
         raise InputError(f"--direction was given {len(files)} times; wanted one or two")
     if is_video and len(files) == 2:
         raise InputError("a video follows one direction; --direction was given twice")
     if is_video and ends[0] == ends[1]:
         raise InputError(f"a video needs a range of strengths such as -3..3, not {ends[0]:g} alone")
+    if fps is not None and not is_video:
+        raise InputError("--fps is for videos: wanted --out NAME.mp4 or NAME.gif, or --frames")
     check_directions(files)

@@ -26,16 +26,22 @@ def read_layers(text: str | None, generator: Any) -> list[int] | None:
     return None if text is None else parse_layers(text, generator.config.num_ws)
 
 
-def check_directions(paths: Sequence[Path]) -> None:
+def check_directions(paths: Sequence[Path], left_alone: bool = False) -> None:
     """Make sure, before a network is loaded, that files hold directions.
 
+    Args:
+        paths: the files.
+        left_alone: others will be made orthogonal to them.
+
     Raises:
-        InputError: one does not.
+        InputError: one does not, or none that this can be done with.
     """
     from stylegen.editing.directions import Direction
 
     for path in paths:
-        Direction.load(path)
+        direction = Direction.load(path)
+        if left_alone:
+            direction.check_normal()
 
 
 def load_directions(

@@ -55,7 +55,7 @@ _Table = tuple[list[int | Path], list[str]]
 @click.option("--purify", is_flag=True, help="With --factor: leave all other factors as they are.")
 @click.option(
     "--orthogonal-to", "others", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-    help="A direction file along which w shall not move; may be given again.",
+    help="A direction file whose change is to be left out; may be given again.",
 )  # fmt: skip
 @click.option("--to", help="Label or class that the direction leads to.")
 @click.option("--from", "away", help="The one that it leads away from.  [default: all others]")
@@ -105,7 +105,7 @@ def from_labels(
     groups.check()
     check_name(out)
     check_files([out], overwrite)
-    check_directions(others)
+    check_directions(others, left_alone=True)
     table = groups.table()
     check_weights_use([table[0]], photos["distance_weights"])
     generator = load_network(network, device, "fp32")

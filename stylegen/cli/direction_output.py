@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylegen.cli.direction_files import check_files, check_folder
 from stylegen.cli.latent_options import unique_names
-from stylegen.cli.options import Network, bar, check_picture
+from stylegen.cli.options import Network, bar, check_picture, refuse_sources
 
 if TYPE_CHECKING:
     from stylegen.editing.directions import Direction
@@ -45,22 +45,25 @@ class Plan:
         for name, (n, place) in zip(unique_names(names), wanted, strict=True):
             self.images.append((out / f"{name}.png", n, place))
 
-    def check(self, network: Network, overwrite: bool, fps: str) -> None:
+    def check(self, network: Network, sources: str, overwrite: bool, fps: str) -> None:
         """Make sure, before the work, that everything can be written.
 
         Raises:
-            InputError: something exists, cannot be written, or has a name whose format does not
-                fit.
+            InputError: something exists, is one of the sources, cannot be written, or has a name
+                whose format does not fit.
         """
         from stylegen.checkpoints import read_info
-        from stylegen.images.video import check_video
+        from stylegen.images.video import check_video, replaced_by
 
         if self.is_video:
+            refuse_sources(replaced_by(self.out), [sources], network)
             check_video(self.out, fps, overwrite)
             check_folder(self.out if self.out.is_dir() else self.out.parent)
             return
         files = [path for path, _, _ in self.images]
-        check_files([self.picture, *files, *(p.with_suffix(".npz") for p in files)], overwrite)
+        files = [self.picture, *files, *(p.with_suffix(".npz") for p in files)]
+        refuse_sources(files, [sources], network)
+        check_files(files, overwrite)
         check_picture(self.picture, read_info(Path(network)).generator.img_channels)
 
 

@@ -1,5 +1,6 @@
 """``stylegen directions``: find directions in w, apply them, and report what they change."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from stylegen.cli.options import (
     network_option,
     new_folder,
     overwrite_option,
+    refuse_sources,
 )
 from stylegen.errors import InputError
 
@@ -84,8 +86,10 @@ def find(
     from stylegen.images import save_image
 
     files = _files(out, method, count, sheet)
-    check_files(files, overwrite)
+    earlier = _earlier(out, method, files)
     shown = [] if sheet is None else [sheet]
+    refuse_sources([*files, *earlier], shown, network)
+    check_files([*files, *earlier], overwrite)
     check_weights_use(shown, photos["distance_weights"])
     generator = load_network(network, device, "fp32")
     with new_folder(out):
@@ -97,10 +101,14 @@ def find(
             direction.save(path)
         for some in latents:
             save_image(draw_sheet(generator, some, found, strengths(-3, 3, 7)), files[-1])
+        for path in earlier:
+            path.unlink(missing_ok=True)
     for direction in found:
         share = 100 * (direction.explained_variance or 0)
         click.echo(f"{direction.name}: {share:.1f} %, 1 is {direction.unit:.3g} in w")
     click.echo(f"{out}: {count} directions" + ("" if sheet is None else ", sheet.png"))
+    if earlier:
+        click.echo(f"removed of an earlier run: {', '.join(path.name for path in earlier)}")
 
 
 def _files(out: Path, method: str, count: int, sheet: str | None) -> list[Path]:
@@ -112,6 +120,24 @@ def _files(out: Path, method: str, count: int, sheet: str | None) -> list[Path]:
         return files
     source_stems([sheet])
     return [*files, out / "sheet.png"]
+
+
+def _earlier(out: Path, method: str, files: list[Path]) -> list[Path]:
+    """Return what an earlier run of more directions left in a folder; files of that name alone."""
+    from stylegen.editing.directions import Direction
+
+    named = re.compile(re.escape(method) + r"-\d{2,}\.npz")
+    inside = sorted(out.iterdir()) if out.is_dir() else []
+    found = []
+    for path in inside:
+        if not named.fullmatch(path.name) or path in files or not path.is_file():
+            continue
+        try:
+            is_such = Direction.load(path).method == method
+        except InputError:
+            continue
+        found += [path] * is_such
+    return found
 
 
 for command in (from_labels, apply, report):

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylegen.cli.latent_options import open_latents, photo_options, source_stems, unique_names
+from stylegen.cli.latent_options import (
+    check_photo_options,
+    open_latents,
+    photo_options,
+    source_stems,
+    unique_names,
+)
 from stylegen.cli.options import (
     Network,
     bar,
@@ -23,6 +29,7 @@ from stylegen.cli.options import (
     precision_option,
     psi_option,
     refuse_existing,
+    refuse_sources,
 )
 from stylegen.errors import InputError
 
@@ -129,7 +136,9 @@ def generate(
     shape = None if grid is None else parse_grid(grid, len(paths))
     sheet = [] if shape is None else [out / "grid.png"]
     beside = [path.with_suffix(".npz") for path in paths] if save_latents else []
+    refuse_sources(paths + sheet + beside, texts, network)
     refuse_existing(paths + sheet + beside, overwrite)
+    check_photo_options(texts, **photos)
     generator = load_network(network, device, precision)
     mapping: dict[str, Any] = {"psi": psi, "cutoff": cutoff, "class_name": class_name}
     kept, done = [], 0

@@ -25,6 +25,7 @@ from stylegen.cli.options import (
     parse_grid,
     precision_option,
     psi_option,
+    refuse_sources,
 )
 from stylegen.editing.walk_config import StillNoise, WalkConfig, WalkPath, WalkSpace, parse_sweep
 
@@ -155,7 +156,7 @@ def interpolate(
     first frame once.
     """
     from stylegen.editing.interpolation import only_seeds, walk_frames
-    from stylegen.images.video import check_video, open_video
+    from stylegen.images.video import check_video, open_video, replaced_by
 
     photos = {name: options.pop(name) for name in PHOTO_NAMES}
     columns, rows = (1, 1) if grid is None else parse_grid(grid, 1)
@@ -165,6 +166,7 @@ def interpolate(
     if config.space == "z":
         only_seeds(through)
     check_weights_use([through], photos["distance_weights"], config.constant_speed)
+    refuse_sources(replaced_by(out), [through], network)
     check_video(out, fps, overwrite)
     generator = load_network(network, device, precision)
     with new_folder(out.parent):

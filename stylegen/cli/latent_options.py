@@ -110,6 +110,31 @@ def check_weights_use(
         )
 
 
+def check_photo_options(
+    texts: "Sequence[Source | Sequence[Source]]",
+    project_space: Space,
+    project_steps: int,
+    distance: str,
+    distance_weights: Path | None,
+    measured: bool = False,
+) -> ProjectionConfig:
+    """Return how photos are projected, before any work and even if there are none.
+
+    Args:
+        texts: lists of sources.
+        project_space: as all up to distance_weights, see :func:`photo_options`.
+        project_steps: likewise.
+        distance: likewise.
+        distance_weights: likewise.
+        measured: the distance is used for something else, too.
+
+    Raises:
+        InputError: an option cannot be used.
+    """
+    check_weights_use(texts, distance_weights, measured)
+    return ProjectionConfig(space=project_space, steps=project_steps, noise_maps="stored")
+
+
 def _before_tuning(network: "Path | Network", generator: Any) -> Any:
     """Return what photos are projected with: of a tuned network, the one before."""
     from stylegen.checkpoints import load
@@ -163,8 +188,9 @@ def open_latents(
     from stylegen.editing.photos import photo_projector
     from stylegen.editing.sources import resolve_groups
 
-    check_weights_use(texts, distance_weights, measured)
-    config = ProjectionConfig(space=project_space, steps=project_steps, noise_maps="stored")
+    config = check_photo_options(
+        texts, project_space, project_steps, distance, distance_weights, measured
+    )
     device = next(generator.parameters()).device
 
     def project(paths: Sequence[Path]) -> "Latents":

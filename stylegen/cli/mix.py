@@ -20,6 +20,7 @@ from stylegen.cli.options import (
     precision_option,
     psi_option,
     refuse_existing,
+    refuse_sources,
 )
 
 
@@ -91,7 +92,9 @@ def mix(
 
     stems = source_stems([rows, cols])
     grid, pairs = grid_files(out, *stems)
-    refuse_existing([grid, *pairs, *(path.with_suffix(".npz") for path in pairs)], overwrite)
+    files = [grid, *pairs, *(path.with_suffix(".npz") for path in pairs)]
+    refuse_sources(files, [rows, cols], network)
+    refuse_existing(files, overwrite)
     check_picture(grid, read_info(Path(network)).generator.img_channels)
     given = None if weights is None else parse_weights(weights)
     generator = load_network(network, device, precision)

@@ -2,16 +2,20 @@
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stylegen.errors import InputError
+from stylegen.files import refuse_replacing
 from stylegen.precision import PRECISIONS
+
+if TYPE_CHECKING:
+    from stylegen.editing.sources import Source
 
 Progress = Callable[..., None]
 
@@ -75,6 +79,12 @@ class Network:
         return str(self.snapshot)
 
     __str__ = __fspath__
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """Its files, with what each is."""
+        delta = {} if self.delta is None else {self.delta: "the delta itself"}
+        return {self.snapshot: "the network itself", **delta}
 
 
 def network_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,6 +169,32 @@ def refuse_existing(paths: list[Path], overwrite: bool) -> None:
             raise InputError(f"{path} exists already; --overwrite replaces it")
 
 
+def refuse_sources(
+    outputs: Iterable[Path], texts: "Sequence[Source | Sequence[Source]]", network: Network
+) -> None:
+    """Refuse to write over what is read, whatever --overwrite says.
+
+    Args:
+        outputs: files that will be written.
+        texts: lists of sources.
+        network: whose files are read, too.
+
+    Raises:
+        InputError: an output is a source, the network or its delta.
+    """
+    from stylegen.editing.sources import flatten, is_photo
+
+    files = [one for text in texts for one in flatten(text) if isinstance(one, Path)]
+    read = {path: f"one of the {'photos' if is_photo(path) else 'latents'}" for path in files}
+    refuse_replacing(outputs, {**read, **network.files})
+
+
+def is_given(name: str) -> bool:
+    """Tell whether an option of the command that runs was written by the user."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not None and source is not click.core.ParameterSource.DEFAULT
+
+
 def check_picture(path: Path, channels: int) -> None:
     """Make sure, before the work, that an image file can hold what a network draws.
 
@@ -194,6 +230,13 @@ def new_folder(path: Path) -> Iterator[None]:
             if not any(made.iterdir()):
                 made.rmdir()
         raise
+
+
+def say(text: str) -> None:
+    """Print a line while progress bars are shown."""
+    from tqdm import tqdm
+
+    tqdm.write(text)
 
 
 @contextmanager

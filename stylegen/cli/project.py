@@ -6,13 +6,16 @@ from typing import Any
 import click
 
 from stylegen.cli.options import (
+    Progress,
     bars,
     class_option,
     device_option,
+    is_given,
     load_network,
     new_folder,
     overwrite_option,
     precision_option,
+    say,
     snapshot_option,
 )
 from stylegen.editing.projection.config import (
@@ -21,9 +24,21 @@ from stylegen.editing.projection.config import (
     ProjectionConfig,
     TuningConfig,
 )
+from stylegen.errors import InputError
 
 _VIDEOS = ("mp4", "gif", "webp")
 _FRAMES = 240
+
+
+def _check_use(tune: bool, video: bool, start: str) -> None:
+    """Refuse options that nothing would come of."""
+    for name, used, how in (
+        ("tune_steps", tune, "is for --tune"),
+        ("video_format", video, "is for --video"),
+        ("candidates", start == "best", "is for --start best"),
+    ):
+        if is_given(name) and not used:
+            raise InputError(f"--{name.replace('_', '-')} {how}, which was not asked for")
 
 
 def _how_to_use(network: Path, out: Path, photo: Path, tuned: bool) -> str:
@@ -143,22 +158,27 @@ def project(
     from stylegen.editing.projection.outputs import Wanted, prepare
     from stylegen.editing.projection.report import as_table
 
+    _check_use(tune, video, search["start"])
     config = ProjectionConfig(traced=min(search["steps"], _FRAMES) if video else 0, **search)
     wanted = Wanted(
         paste=paste,
         tuning=TuningConfig(steps=tune_steps, seed=config.seed) if tune else None,
         video=f".{video_format}" if video else None,
     )
-    goes_on = prepare(out, photos, wanted, overwrite)
+    goes_on = prepare(out, photos, wanted, overwrite, network)
     pictures = read_all(photos, network, crop)
     generator = load_network(network, device, precision)
     distances = open_distances(network, generator, distance, also, distance_weights)
-    if goes_on:
-        click.echo(f"going on with the unfinished run in {out}")
-    with new_folder(out), bars("step", "loss") as progress:
+    with new_folder(out), bars("step", "loss") as stages:
+
+        def progress(stage: str) -> Progress:
+            if goes_on and stage == "projecting":  # it was found to be the same run
+                say(f"going on with the unfinished run in {out}")
+            return stages(stage)
+
         report = project_photos(
             generator, pictures, distances[0], out, config, wanted,
-            class_name=class_name, others=distances[1:], progress=progress,
+            class_name=class_name, others=distances[1:], anew=overwrite, progress=progress,
         )  # fmt: skip
     click.echo(as_table(report), nl=False)
     click.echo(f"{out}: {len(photos)} photos")

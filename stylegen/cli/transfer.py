@@ -21,6 +21,7 @@ from stylegen.cli.options import (
     precision_option,
     psi_option,
     refuse_existing,
+    refuse_sources,
 )
 from stylegen.editing.restyle_config import MATCHED, TransferConfig
 from stylegen.errors import InputError
@@ -155,16 +156,17 @@ def transfer(
     columns = ["styles"] if config.style_weights else columns
     grid, cells = grid_files(out, rows, columns)
     latents = [out / "latents.npz"] if cells else []
+    refuse_sources([grid, *cells, *latents], texts, network)
     refuse_existing([grid, *cells, *latents], overwrite)
     info = read_info(Path(network)).generator
     check_picture(grid, info.img_channels)
     if layers is not None:
         parse_layers(layers, info.num_ws)  # before photos are projected
     generator = load_network(network, device, precision)
-    content, style = open_latents(
-        network, generator, texts, psi=psi, class_name=class_name, **photos
-    )
     with new_folder(grid.parent):
+        content, style = open_latents(
+            network, generator, texts, psi=psi, class_name=class_name, **photos
+        )
         made = transfer_styles(generator, content, style, config, noise=noise)
         _write(made, grid, cells, latents)
     taken = ",".join(str(i) for i in made.layers)

@@ -5,13 +5,13 @@
     .OUT.unfinished.safetensors, .json   while steps are missing: what to go on with
 
 An adaptation that was stopped goes on where its state is, if that is of the same network, styles
-and settings; only the number of steps may change. It replaces what it has written itself, and no
-other file unasked. The state is removed when all steps are done.
+and settings; only the number of steps may change. It replaces what it has written itself, which it
+knows by digests, and no other file unasked. The state is removed when all steps are done, or when
+the first step of another adaptation is.
 
 N style images, C channels, H height, W width.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +21,9 @@ from typing import Any
 from torch import Tensor
 
 from stylegen import configs
-from stylegen.checkpoints import SUFFIX, read_header, read_tensors, write_tensors
-from stylegen.checkpoints.checksums import checksum
+from stylegen.checkpoints import SUFFIX, read_header, read_info, read_tensors, write_tensors
+from stylegen.checkpoints.checksums import checksum, tensor_digest, verify_checksum
+from stylegen.checkpoints.files import DamagedError
 from stylegen.checkpoints.snapshot import load_discriminator
 from stylegen.editing.adapting import Adapted, Progress, adapt
 from stylegen.editing.latents import Latents
@@ -31,16 +32,13 @@ from stylegen.editing.restyle_config import AdaptConfig
 from stylegen.editing.sources import Source
 from stylegen.editing.styles import before_and_after, style_digests, style_images
 from stylegen.errors import InputError
-from stylegen.files import check_writable
+from stylegen.files import check_writable, file_digest
 from stylegen.images import check_image_name, save_image
 from stylegen.networks import Discriminator
 
 KIND = "stylegen adaptation"
+MADE_BY = "stylegen adapt"
 PREVIEWED = range(8)  # seeds
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,46 +64,87 @@ class AdaptFiles:
         preview = [] if self.preview is None else [self.preview]
         return [self.out, self.out.with_suffix(".json"), *preview]
 
-    def digests(self) -> dict[str, str]:
-        """Return the SHA-256 of each result that is there."""
-        return {path.name: _sha256(path) for path in self.results if path.exists()}
+    @property
+    def paths(self) -> list[Path]:
+        """All files that may be written."""
+        return [*self.results, self.state, self.state.with_suffix(".json")]
 
-    def _refuse_state(self) -> None:
-        if self.state.exists():
+    def digests(self) -> dict[str, str]:
+        """Return the SHA-256 of each result, when all have been written."""
+        return {path.name: file_digest(path) for path in self.results}
+
+    def written(self) -> dict[str, str]:
+        """Return the SHA-256 of what an unfinished adaptation has written by now, by names."""
+        return dict(read_header(self.state, KIND).get("written", {}))
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(
+            f"{self.state} is damaged ({error}); move it away, then start anew, which --overwrite "
+            "without --resume does at once"
+        )
+
+    def _is_unfinished(self, anew: bool) -> bool:
+        """Tell whether there is a state; refuse what is none, and a damaged one unless ``anew``."""
+        if not self.state.exists():
+            return False
+        try:
+            read_header(self.state, KIND)
+        except DamagedError as error:
+            if not anew:
+                raise self._damaged(error) from error
+        except InputError as error:
+            raise InputError(f"{error}; move it away") from error
+        return True
+
+    def _refuse_finished(self) -> None:
+        """Say so if the new snapshot is there with all its steps."""
+        try:
+            said = read_info(self.out).provenance
+        except InputError:
+            return
+        steps, settings = said.get("steps"), said.get("settings", {})
+        if said.get("made_by") == MADE_BY and steps == settings.get("steps"):
             raise InputError(
-                f"{self.out} is unfinished: --resume goes on with it, --overwrite starts anew"
+                f"{self.out} is finished with {steps} steps, there is nothing to go on with; "
+                "--overwrite makes it anew"
             )
+
+    def _refuse_existing(self, written: Mapping[str, str]) -> None:
+        for path in self.results:
+            if path.exists() and written.get(path.name) != file_digest(path):
+                raise InputError(f"{path} exists already; --overwrite replaces it")
 
     def check(self, resume: bool = False, overwrite: bool = False) -> bool:
         """Make sure, before the work, that everything can be written.
 
         Args:
             resume: go on with what is unfinished, if there is such a thing.
-            overwrite: replace what is there; without ``resume``, forget what is unfinished.
+            overwrite: replace what is there; without ``resume``, begin whatever is unfinished.
 
         Returns:
             Whether an unfinished adaptation goes on.
 
         Raises:
-            InputError: a name or folder does not do; a file exists that may not be replaced; or
-                there is an unfinished adaptation, and neither was said.
+            InputError: a name or folder does not do; a file exists that may not be replaced; there
+                is an unfinished adaptation, and neither was said; or it is damaged; or there is
+                nothing to go on with, since all is done.
         """
         check_snapshot_name(self.out)
         for path in (self.out, *([self.preview] if self.preview else [])):
-            check_writable(path)
+            check_writable(path, parents=True)
         if self.preview is not None:
             check_image_name(self.preview)
-        goes_on = resume and self.state.exists()
-        own = read_header(self.state, KIND).get("written", {}) if goes_on else {}
-        if not overwrite:
-            if not resume:
-                self._refuse_state()
-            for path in self.results:
-                if path.exists() and own.get(path.name) != _sha256(path):
-                    raise InputError(f"{path} exists already; --overwrite replaces it")
-        elif not resume:
-            self.forget()
-        return goes_on
+        unfinished = self._is_unfinished(anew=overwrite and not resume)
+        if overwrite:
+            return unfinished and resume
+        if unfinished and not resume:
+            raise InputError(
+                f"{self.out} is unfinished: --resume goes on with it, --overwrite starts anew"
+            )
+        if resume and not unfinished:
+            self._refuse_finished()
+        self._refuse_existing(self.written() if unfinished else {})
+        return unfinished
 
     def load(self, about: Mapping[str, Any]) -> dict[str, Tensor]:
         """Read an unfinished adaptation.
@@ -118,11 +157,23 @@ class AdaptFiles:
                 f"{self.state} is of an adaptation of another network, or with other styles or "
                 "settings; take those, or start anew with --overwrite and without --resume"
             )
+        try:
+            verify_checksum(self.state)
+        except InputError as error:
+            raise self._damaged(error) from error
         return read_tensors(self.state)
 
-    def keep(self, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-        """Write an unfinished adaptation, and which results it has written so far."""
-        header = {"kind": KIND, "about": dict(about), "written": self.digests()}
+    def keep(
+        self, state: Mapping[str, Tensor], about: Mapping[str, Any], written: Mapping[str, str]
+    ) -> None:
+        """Write an unfinished adaptation.
+
+        Args:
+            state: of :func:`~stylegen.editing.adapting.adapt`.
+            about: see :func:`about_adaptation`.
+            written: SHA-256 of each file that it has written for the user so far, by names.
+        """
+        header = {"kind": KIND, "about": dict(about), "written": dict(written)}
         write_tensors(self.state, state, header)
 
     def forget(self) -> None:
@@ -131,14 +182,9 @@ class AdaptFiles:
         Raises:
             InputError: a file of that name is something else.
         """
-        if self.state.exists():
-            read_header(self.state, KIND)
+        if self._is_unfinished(anew=True):
             self.state.unlink()
             self.state.with_suffix(".json").unlink(missing_ok=True)
-
-
-def _digest(tensor: Tensor) -> str:
-    return hashlib.sha256(tensor.cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
 def about_adaptation(
@@ -163,8 +209,8 @@ def about_adaptation(
     return {
         "network": parent.digest,
         "discriminator": checksum(state, state.__getitem__, ""),
-        "codes": _digest(codes.w),
-        "images": _digest(images),
+        "codes": tensor_digest(codes.w),
+        "images": tensor_digest(images),
         "settings": settings,
     }
 
@@ -178,7 +224,7 @@ def _write(
         "steps": len(adapted.losses),
         "loss": adapted.losses[-1],
     }
-    save_child(files.out, adapted.generator, [parent], "stylegen adapt", said)
+    save_child(files.out, adapted.generator, [parent], MADE_BY, said)
     if files.preview is not None:
         sheet = before_and_after(parent.generator, adapted.generator, images, PREVIEWED)
         save_image(sheet, files.preview)
@@ -220,16 +266,24 @@ def adapt_snapshot(
     device = next(parent.generator.parameters()).device
     discriminator = load_discriminator(parent.path, device)
     about = about_adaptation(parent, discriminator, codes, images, config)
+    earlier = files.written() if goes_on else {}
+
+    def told(done: int, total: int, loss: float) -> None:
+        if done == 1:  # of a new one
+            files.forget()
+        if progress is not None:
+            progress(done, total, loss)
+
     adapted = adapt(
         parent.generator, discriminator, codes, images, config,
-        begun=files.load(about) if goes_on else None, keep=partial(files.keep, about=about),
-        progress=progress, stopped=stopped,
+        begun=files.load(about) if goes_on else None,
+        keep=partial(files.keep, about=about, written=earlier), progress=told, stopped=stopped,
     )  # fmt: skip
     if adapted.losses:
         said = {"styles": style_digests(styles), "settings": configs.to_dict(config)}
         _write(files, parent, adapted, said, images)
         if len(adapted.losses) < config.steps:
-            files.keep(adapted.state, about)
+            files.keep(adapted.state, about, {**earlier, **files.digests()})
         else:
             files.forget()
     return adapted

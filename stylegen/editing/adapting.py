@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylegen.devices import full_float32
-from stylegen.editing.latents import Latents
+from stylegen.editing.latents import Latents, latents_digest, take_latents_of
 from stylegen.editing.mixtures import Mixtures, replaced_layers
 from stylegen.editing.restyle_config import AdaptConfig
 from stylegen.errors import InputError
@@ -232,7 +232,7 @@ def adapt(
         stopped: asked before each step; once it says True, what has been tuned by then comes back.
 
     Returns:
-        The tuned generator and its losses.
+        The tuned generator and its losses. Its latents are those of the generator.
 
     Raises:
         InputError: codes, images or the discriminator do not fit the generator, the network draws
@@ -256,5 +256,6 @@ def adapt(
             keep(run.state())
             kept = time.monotonic()
     state, adapted = run.state(), freeze(run.tuning.generator)
+    take_latents_of(adapted, latents_digest(generator))  # whose mapping network it has
     losses = tuple(run.losses)
     return Adapted(generator=adapted, losses=losses, layers=tuple(layers), state=state)

@@ -28,6 +28,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stylegen.editing.latents import latents_digest, take_latents_of
 from stylegen.editing.restyle_config import BlendConfig
 from stylegen.errors import InputError
 from stylegen.networks import Generator
@@ -155,7 +156,7 @@ def blend(base: Generator, fine: Generator, config: BlendConfig) -> Generator:
         config: where, or how much.
 
     Returns:
-        A network of its own, on the device and in the mode of the base.
+        A network of its own, on the device and in the mode of the base, whose latents are its.
 
     Raises:
         InputError: they do not match (what differs is named), or have no such block.
@@ -163,6 +164,7 @@ def blend(base: Generator, fine: Generator, config: BlendConfig) -> Generator:
     check_blendable(base, fine)
     shares = layer_weights(config, base.config.resolution)
     blended = copy.deepcopy(base)
+    take_latents_of(blended, latents_digest(base))  # whose mapping network it has
     theirs = fine.synthesis.state_dict()
     for name, value in blended.synthesis.state_dict().items():
         value.copy_(_mean(value, theirs[name], _share(name, shares)))

@@ -22,13 +22,13 @@ from torch import Tensor
 
 from stylegen import configs
 from stylegen.checkpoints.checksums import checksum
+from stylegen.checkpoints.snapshot import LATENTS_OF
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.networks import Generator
 
 SUFFIX = ".npz"
 SHOWN_DIGITS = 12  # of a digest, that people see
-_LATENTS_OF = "latents_of"  # attribute of a generator that draws another one's latents
 _BROKEN = (  # what numpy raises on damaged, foreign or encrypted files
     ValueError, TypeError, AttributeError, EOFError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
@@ -47,16 +47,16 @@ def network_digest(generator: Generator) -> str:
 
 def take_latents_of(generator: Generator, digest: str) -> None:
     """Note that a generator draws the latents of another network, having its mapping network."""
-    setattr(generator, _LATENTS_OF, digest)
+    setattr(generator, LATENTS_OF, digest)
 
 
 def latents_digest(generator: Generator) -> str:
     """Return the digest of the network that a generator's latents belong to.
 
-    It is the generator's own; of one that was tuned, that of the network before, whose mapping
-    network it has: both draw the same latents, each in its way.
+    It is the generator's own; of one that was tuned, adapted or blended, that of the network
+    before (the base), whose mapping network it has: both draw the same latents, each in its way.
     """
-    return str(getattr(generator, _LATENTS_OF, "")) or network_digest(generator)
+    return str(getattr(generator, LATENTS_OF, "")) or network_digest(generator)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,10 +17,11 @@ import torch
 
 from stylegen.checkpoints import SUFFIX, SnapshotInfo, load, read_info, save_snapshot
 from stylegen.checkpoints.checksums import checksum
-from stylegen.checkpoints.snapshot import load_discriminator
+from stylegen.checkpoints.snapshot import LATENTS_OF, load_discriminator
 from stylegen.editing.latents import latents_digest, network_digest
 from stylegen.editing.projection.delta import apply_delta
 from stylegen.errors import InputError
+from stylegen.files import refuse_replacing
 from stylegen.networks import Generator
 from stylegen.version import __version__
 
@@ -112,21 +113,23 @@ def save_child(
 
     Args:
         path: ends in .safetensors; replaced if it exists.
-        generator: the network, of the first parent's configuration.
+        generator: the network, of the first parent's configuration and mapping network.
         parents: the first gives the discriminator, the class names and the count of images.
         made_by: the command.
         said: what else to say of how it was made: plain values.
 
     Raises:
-        InputError: another suffix.
+        InputError: another suffix, or the file of a parent.
         OSError: the file cannot be written.
     """
     check_snapshot_name(path)
+    refuse_replacing([Path(path)], {parent.path: "one of the parents" for parent in parents})
     first = parents[0]
     provenance = {
         "made_by": made_by,
         **said,
         "parents": [parent.said() for parent in parents],
+        LATENTS_OF: latents_digest(first.generator),
         "lineage": sorted({text for parent in parents for text in parent.lineage}),
         "stylegen": __version__,
         "torch": torch.__version__,

@@ -10,7 +10,7 @@ import logging
 import numbers
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stylegen.editing.latents import SHOWN_DIGITS, SUFFIX, Latents, file_sources, latents_digest
@@ -25,8 +25,23 @@ Source = int | str | Path | Latents
 PhotoProjector = Callable[[Sequence[Path]], Latents]
 
 _log = logging.getLogger(__name__)
+_MOST_COMMAS = 8  # in the name of a file within a list
 _SEEDS = re.compile(r"\s*\d+(\s*-\s*\d+)?\s*")
 _WANTED = f"wanted seeds such as 85 or 0-3, latent files (*{SUFFIX}) or photos"
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Part a text at its commas, but for those within names of files that exist."""
+    words, first = text.split(","), 0
+    while first < len(words):
+        last = first + 1
+        for end in range(min(len(words), first + _MOST_COMMAS + 1), first + 1, -1):
+            seed = _SEEDS.fullmatch(words[end - 1])  # a list of seeds looks for no file
+            if not seed and os.path.isfile(",".join(words[first:end]).strip()):
+                last = end
+                break
+        yield ",".join(words[first:last])
+        first = last
 
 
 def parse_sources(text: str) -> list[int | Path]:
@@ -34,17 +49,17 @@ def parse_sources(text: str) -> list[int | Path]:
 
     Args:
         text: comma-separated seeds, ranges of them (both ends included), and names of files; a
-            file whose name looks like a seed is written ./85, and one with a comma stands alone.
+            file whose name looks like a seed is written ./85, and one with commas is found where
+            it exists.
 
     Returns:
-        Seeds and paths, in the order given; whether the files exist is not looked at.
+        Seeds and paths, in the order given; files need not exist.
 
     Raises:
         InputError: a part is empty, a range runs backwards, or a seed is above 2**32 - 1.
     """
-    parts = [text] if "," in text and os.path.isfile(text) else text.split(",")
     sources: list[int | Path] = []
-    for part in parts:
+    for part in _parts(text):
         if not part.strip():
             raise InputError(f"{text!r} is no list of sources: {_WANTED}, separated by commas")
         sources += parse_seeds(part) if _SEEDS.fullmatch(part) else [Path(part.strip())]

@@ -3,7 +3,6 @@
 N style images, C channels, H height, W width.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from stylegen.editing.latents import Latents
 from stylegen.editing.photos import read_photo
 from stylegen.editing.sampling import draw, generate
 from stylegen.editing.sources import Source, flatten, is_photo, resolve
+from stylegen.files import file_digest
 from stylegen.images import make_grid
 from stylegen.networks import Generator
 
@@ -51,7 +51,7 @@ def style_digests(sources: Source | Sequence[Source]) -> dict[str, str]:
     digests = {}
     for source in flatten(sources):
         if isinstance(source, Path):
-            digests[source.name] = hashlib.sha256(source.read_bytes()).hexdigest()
+            digests[source.name] = file_digest(source)
         elif isinstance(source, int):
             digests[str(source)] = ""
     return digests

@@ -50,10 +50,22 @@ def check_video(path: str | os.PathLike[str], fps: Rate, overwrite: bool = False
         pyav()
     if path.is_file() and kind == "":
         raise InputError(f"{path} is a file; wanted a folder")
-    found = _frames_in(path) if kind == "" else [path] if path.exists() else []
+    found = replaced_by(path)
     if found and not overwrite:
         raise InputError(f"{found[0]} exists already; --overwrite replaces it")
     return rate
+
+
+def replaced_by(path: str | os.PathLike[str]) -> list[Path]:
+    """Return the files that a video of this name would replace: itself, or a folder's frames.
+
+    Raises:
+        InputError: an unknown suffix.
+    """
+    path = Path(path)
+    if _kind(path) == "":
+        return _frames_in(path)
+    return [path] if path.exists() else []
 
 
 def _kind(path: Path) -> str:

@@ -1,6 +1,5 @@
 """Weights files: found, fetched, checked, and read without running what is in them."""
 
-import hashlib
 import logging
 import urllib.request
 import zipfile
@@ -14,18 +13,13 @@ from torch import Tensor, nn
 
 from stylegen.errors import InputError
 from stylegen.files import atomic_path
+from stylegen.files import file_digest as file_digest
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT_SEC = 30.0
 _CHUNK = 1 << 20
 _LISTED = 4
-
-
-def file_digest(path: str | Path) -> str:
-    """Return the sha256 of a file, hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_file(path: Path) -> None:

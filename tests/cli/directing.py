@@ -37,4 +37,8 @@ def write_material(folder: Path) -> dict[str, Path]:
     (folder / "typo.csv").write_text("8S,a\n" + "\n".join(lines))
     (folder / "text.npz").write_text("hello")
     np.savez(folder / "other.npz", direction=np.eye(8)[0], network=np.array("ab" * 32))
+    old = {"direction": np.ones(8), "method": np.array("logistic, orthogonal")}
+    np.savez(folder / "old.npz", **old)
+    (folder / "left").mkdir()
+    (folder / "left" / "pca-01.npz").write_bytes((folder / "n-pca" / "pca-01.npz").read_bytes())
     return {"f": folder, "n": folder / "n.safetensors", "c": folder / "c.safetensors"}

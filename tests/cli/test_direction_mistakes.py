@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from stylegen.cli.direction_files import check_files
 from stylegen.errors import InputError
@@ -67,6 +68,10 @@ BAD = {
     "from-labels --network {n} --labels {f}/labels.csv --purify --out {f}/x.npz": "--purify is for",
     "from-labels --network {n} --labels {f}/labels.csv --orthogonal-to {f}/other.npz "
     "--out {f}/x.npz": "was found in network",
+    "from-labels --network {f}/absent --factor yaw --orthogonal-to {f}/old.npz --out {f}/x.npz":
+        "lacks the normal",
+    "find --network {n} --method pca --count 1 --out {f}/left": "pca-01.npz exists already",
+    "apply --network {f}/absent --direction {d} --sources 1 --out {f}/x.png --fps 12": "for videos",
     "apply --network {n} --direction {d} --sources 1 --out {f}/x.csv": "should end in",
     "apply --network {f}/absent --direction {d} --sources 1 --out {f}/labels.csv/x.png":
         "labels.csv is a file",
@@ -110,3 +115,22 @@ def test_mistakes_are_one_sentence(files: dict[str, Path], command: str) -> None
     assert isinstance(result.exception, InputError), result.output
     assert BAD[command] in str(result.exception)
     assert sorted(files["f"].rglob("*")) == before
+
+
+def test_sources_are_never_written_over(files: dict[str, Path], tmp_path: Path) -> None:
+    photo = tmp_path / "me.png"
+    Image.new("RGB", (16, 16)).save(photo)
+    before = photo.read_bytes()
+    direction = files["f"] / "n-pca" / "pca-00.npz"
+    start = f"apply --network {{n}} --direction {direction} --overwrite --sources {photo}"
+    for command in (
+        f"{start} --out {photo}",
+        f"find --network {{n}} --method pca --overwrite --sheet {photo} --out {tmp_path}",
+    ):
+        if "find" in command:  # a sheet's name is its own
+            photo.rename(tmp_path / "sheet.png")
+            command = command.replace("me.png", "sheet.png")
+        result = run(command, **files)
+        assert result.exit_code != 0
+        assert "is one of the photos; take another folder or name" in str(result.exception)
+    assert (tmp_path / "sheet.png").read_bytes() == before

@@ -12,7 +12,7 @@ from PIL import Image
 from stylegen.checkpoints import load
 from stylegen.cli import main
 from stylegen.editing import directions as package
-from stylegen.editing.directions import FactorReader
+from stylegen.editing.directions import FactorReader, applying, measure_spread
 from stylegen.editing.latents import Latents, network_digest
 from stylegen.errors import InputError
 from stylegen.perceptual import FeatureNetwork
@@ -48,6 +48,39 @@ def test_directions_are_found_and_shown(
         middles = {sheet.crop((48, 16 * i, 64, 16 * (i + 1))).tobytes() for i in range(3)}
         ends = {sheet.crop((0, 16 * i, 16, 16 * (i + 1))).tobytes() for i in range(3)}
     assert (len(middles), len(ends)) == (1, 3)
+
+
+def test_fewer_directions_replace_all_of_the_earlier_run(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    find = f"find --network {{n}} --samples 200 --overwrite --out {tmp_path}/d --method "
+    succeed(f"{find} pca --count 4", **files)
+    succeed(f"{find} sefa --count 2", **files)
+    (tmp_path / "d" / "pca-02.npz").rename(tmp_path / "d" / "wide.npz")
+    (tmp_path / "d" / "pca-09.npz").write_text("mine")
+    np.savez(tmp_path / "d" / "pca-08.npz", direction=np.ones(8))
+    output = succeed(f"{find} pca --count 1", **files)
+    assert "removed of an earlier run: pca-01.npz, pca-03.npz" in output
+    names = "pca-00 pca-08 pca-09 sefa-00 sefa-01 wide"
+    assert sorted(path.stem for path in (tmp_path / "d").iterdir()) == names.split()
+    assert "removed" not in succeed(f"{find} pca --count 1", **files)
+
+
+def test_the_unit_of_a_foreign_direction_is_measured_once(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(tmp_path / "mine.npz", direction=np.arange(8.0))
+    apply = f"apply --network {{n}} --direction {tmp_path}/mine.npz --sources 1,5 --steps 3"
+    succeed(f"{apply} --out {tmp_path}/a", **files)
+    measured, counted = measure_spread(load(files["n"])), []
+    monkeypatch.setattr(applying, "measure_spread", lambda g: counted.append(g) or measured)
+    succeed(f"{apply} --out {tmp_path}/b", **files)
+    succeed(f"{apply} --direction {tmp_path}/mine.npz --out {tmp_path}/c", **files)
+    succeed(f"{apply} --frames 4 --out {tmp_path}/d.gif", **files)
+    assert len(counted) == 3
+    assert len(list((tmp_path / "b").glob("*.npz"))) == 6
+    a, b = (Latents.load(tmp_path / name / "5+3.00.npz") for name in "ab")
+    assert a.w.tolist() == b.w.tolist()
 
 
 def test_a_sheet_of_any_sources(files: dict[str, Path], tmp_path: Path) -> None:
@@ -150,7 +183,10 @@ def test_a_direction_from_a_table(files: dict[str, Path], tmp_path: Path, groups
 def test_a_table_of_photos_and_latent_files(files: dict[str, Path], tmp_path: Path) -> None:
     seeds_to_latents(files["n"], list(range(19))).save(tmp_path / "many.npz")
     Image.new("RGB", (20, 20), "teal").save(tmp_path / "photo.png")
-    (tmp_path / "t.csv").write_text("source,label\nmany.npz,a\nphoto.png,a\n20-39,b\n")
+    Image.new("RGB", (20, 20), "gold").save(tmp_path / "2,5.png")
+    (tmp_path / "t.csv").write_text(
+        'source,label\nmany.npz,a\nphoto.png,a\n"2,5.png",a\n"20,21-39",b\n'
+    )
     succeed(
         f"from-labels --network {{n}} --labels {tmp_path}/t.csv --project-steps 2 --distance "
         f"pyramid --orthogonal-to {{f}}/n-pca/pca-00.npz --out {tmp_path}/new/x.npz",

@@ -1,5 +1,6 @@
 """``stylegen project`` again: what goes on, what is refused, what is never replaced."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -54,6 +55,7 @@ def test_a_stopped_run_goes_on(
     other = run(material, ["a.png", "b.png"], "--out", out, *options, "--seed", 3)
     assert other.exit_code == 2
     assert "other settings" in other.output
+    assert "going on" not in other.output
     result = run(material, ["a.png", "b.png"], "--out", out, *options)
     assert result.exit_code == 0, result.output
     assert "going on with the unfinished run" in result.output
@@ -126,6 +128,81 @@ def test_names_that_collide_are_refused(material: Path, tmp_path: Path) -> None:
                      "--out", tmp_path / "out", "--tune")  # fmt: skip
         assert result.exit_code == 2
         assert message in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_goes_on_replaces_its_own_files_only(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*args: Any, **more: Any) -> Any:
+        raise KeyboardInterrupt
+
+    words = (material, ["a.png"], "--out", tmp_path, "--tune", "--tune-steps", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_module, "contact_sheet", dies)
+        assert run(*words).exit_code not in (0, 2)
+    names = ["a.npz", "a.png", "a.tuned.png", "a.delta.safetensors", "a.delta.json"]
+    manifest = json.loads((tmp_path / ".stylegen-unfinished" / "manifest.json").read_text())
+    digests = {name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in names}
+    assert manifest["written"] == digests
+    for name in ("report.txt", "a.npz"):
+        before = (tmp_path / name).read_bytes() if (tmp_path / name).exists() else None
+        (tmp_path / name).write_text("mine")
+        result = run(*words)
+        assert result.exit_code == 2
+        assert f"{name} exists already; --overwrite replaces it; to go on" in result.output
+        assert (tmp_path / name).read_text() == "mine"
+        (tmp_path / name).unlink()
+        if before is not None:
+            (tmp_path / name).write_bytes(before)
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "report.txt").exists()
+
+
+def test_unfinished_work_stays_until_the_search_begins(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (material, ["a.png"], "--out", tmp_path, "--tune", "--tune-steps", 1)
+    stop_in_tuning(monkeypatch, *words)
+    states = tmp_path / ".stylegen-unfinished"
+    kept = {path: path.read_bytes() for path in states.iterdir()}
+    for wrong in (["--distance", "squeezenet"], ["--device", "cuda:9"], ["--class", "cat"]):
+        result = run(*words, *wrong, "--overwrite")
+        assert result.exit_code == 2, result.output
+        assert {path: path.read_bytes() for path in states.iterdir()} == kept
+    state = next(path for path in kept if path.suffix == ".safetensors")
+    state.write_bytes(kept[state][:50])
+    result = run(*words, "--noise-maps", "joint")
+    assert result.exit_code == 2
+    assert run(*words, "--overwrite").exit_code == 0
+    assert not states.exists()
+
+
+def test_the_network_is_never_replaced(material: Path, tmp_path: Path) -> None:
+    network = tmp_path / "a.delta.safetensors"
+    shutil.copy(material / "s.safetensors", network)
+    result = run(material, ["a.png"], "--network", network, "--out", tmp_path, "--tune",
+                 "--overwrite")  # fmt: skip
+    assert result.exit_code == 2
+    assert "a.delta.safetensors is the network itself" in result.output
+    assert network.read_bytes() == (material / "s.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--tune-steps", 3], "--tune-steps is for --tune, which was not asked for"),
+        (["--video-format", "gif"], "--video-format is for --video, which was not asked for"),
+        (["--start", "mean"], "--candidates is for --start best, which was not asked for"),
+    ],
+)
+def test_options_without_use_are_refused(
+    material: Path, tmp_path: Path, options: list[Any], told: str
+) -> None:
+    result = run(material, ["a.png"], "--out", tmp_path / "out", *options)  # has --candidates
+    assert result.exit_code == 2
+    assert told in result.output
     assert not (tmp_path / "out").exists()
 
 

@@ -66,6 +66,18 @@ def paint(path: Path, grey: int = 0, size: tuple[int, int] = (16, 16)) -> Path:
     return path
 
 
+def test_names_with_commas_within_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tb").mkdir()
+    for name in ("tb/x,y.png", "3,4.png", "a, b,c.npz", "z.png"):
+        (tmp_path / name).write_text("")
+    assert parse_sources("1,tb/x,y.png") == [1, Path("tb/x,y.png")]
+    assert parse_sources("1-2, tb/x,y.png ,3,4.png,5,a, b,c.npz,6") == [
+        1, 2, Path("tb/x,y.png"), Path("3,4.png"), 5, Path("a, b,c.npz"), 6,
+    ]  # fmt: skip
+    assert parse_sources("1,q,z.png") == [1, Path("q"), Path("z.png")]
+
+
 def test_lists_of_sources() -> None:
     assert parse_sources("0-3,85, photo.jpg ,a/w.npz") == [
         0, 1, 2, 3, 85, Path("photo.jpg"), Path("a/w.npz"),

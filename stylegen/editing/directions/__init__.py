@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stylegen.editing.directions.applying import step as step
     from stylegen.editing.directions.applying import strengths as strengths
     from stylegen.editing.directions.applying import strip as strip
+    from stylegen.editing.directions.applying import with_units as with_units
     from stylegen.editing.directions.boundary import Boundary as Boundary
     from stylegen.editing.directions.boundary import fit_boundary as fit_boundary
     from stylegen.editing.directions.config import BoundaryConfig as BoundaryConfig
@@ -70,6 +71,7 @@ _HOMES = {
     "step": "applying",
     "strengths": "applying",
     "strip": "applying",
+    "with_units": "applying",
 }
 
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -6,6 +6,7 @@ N latents, S strengths, L number of layers that take a w, D width of w, C channe
 W width.
 """
 
+import dataclasses
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -51,6 +52,29 @@ def strengths(low: float, high: float, steps: int) -> list[float]:
     return [low * (1 - share) + high * share for share in shares]
 
 
+def with_units(
+    generator: Generator, directions: Sequence[Direction], spread: Spread | None = None
+) -> list[Direction]:
+    """Return directions whose units are known, so that many moves measure w's spread but once.
+
+    Args:
+        generator: the network.
+        directions: of its shape.
+        spread: see :func:`step`.
+
+    Raises:
+        InputError: see :func:`step`.
+    """
+    ready, num_ws = [], generator.config.num_ws
+    for direction in directions:
+        direction.check(generator)
+        if direction.unit is None:
+            spread = spread or measure_spread(generator)
+            direction = dataclasses.replace(direction, unit=spread.along(direction.rows(num_ws)))
+        ready.append(direction)
+    return ready
+
+
 def step(generator: Generator, direction: Direction, spread: Spread | None = None) -> Tensor:
     """Return what a strength of 1 adds to w, (L, D) float64.
 
@@ -62,12 +86,9 @@ def step(generator: Generator, direction: Direction, spread: Spread | None = Non
     Raises:
         InputError: the direction does not fit the network, or w does not vary along it.
     """
-    direction.check(generator)
-    rows = direction.rows(generator.config.num_ws)
-    unit = direction.unit
-    if unit is None:
-        unit = (spread or measure_spread(generator)).along(rows)
-    return unit * rows
+    [known] = with_units(generator, [direction], spread)
+    assert known.unit is not None
+    return known.unit * known.rows(generator.config.num_ws)
 
 
 def _moved(w: Tensor, steps: Sequence[Tensor], amounts: Sequence[Sequence[float]]) -> Tensor:
@@ -189,7 +210,7 @@ def plane(
         InputError: the sources or a direction do not fit the network.
     """
     latents = as_latents(generator, sources, photos)
-    steps = [step(generator, direction, spread) for direction in (across, down)]
+    steps = [step(generator, d) for d in with_units(generator, (across, down), spread)]
     pairs = [(x, y) for y in amounts for x in amounts]
     images = _draw(generator, latents, _moved(latents.w, steps, pairs), noise)
     return images.reshape(len(latents), len(amounts), len(amounts), *images.shape[2:])
@@ -223,7 +244,8 @@ def sheet(
     if not directions:
         raise InputError("there is no direction to draw; wanted at least one")
     latents = as_latents(generator, sources, photos)
-    rows = [strip(generator, latents, d, amounts, spread=spread) for d in directions]
+    known = with_units(generator, directions, spread)
+    rows = [strip(generator, latents, d, amounts) for d in known]
     return make_grid(torch.cat(rows).flatten(0, 1), len(amounts))
 
 

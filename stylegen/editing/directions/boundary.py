@@ -132,3 +132,25 @@ def fit_boundary(w: Tensor, labels: Tensor, config: BoundaryConfig = DEFAULT_BOU
         fitted=len(fit),
         held_out=len(trial),
     )
+
+
+def accuracy_along(
+    w: Tensor, labels: Tensor, vector: Tensor, config: BoundaryConfig = DEFAULT_BOUNDARY
+) -> float:
+    """Return how well a given vector parts samples: its hyperplane's accuracy.
+
+    Where the hyperplane lies is fitted to the same samples as in :func:`fit_boundary`, and tried on
+    the others.
+
+    Args:
+        w: (N, D).
+        labels: (N,) bool.
+        vector: (D,), towards the samples that are True; below 0.5 is the accuracy of one that leads
+            away from them.
+        config: how.
+
+    Raises:
+        InputError: see :func:`fit_boundary`.
+    """
+    along = fit_boundary((w.double() @ vector.double())[:, None], labels, config)
+    return along.accuracy if along.normal > 0 else 1 - along.accuracy

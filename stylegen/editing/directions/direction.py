@@ -4,7 +4,8 @@ A strength of s adds s times one standard deviation of w along the direction, so
 are comparable: -3..3 is nearly all that the network ever saw, whichever direction it is.
 
 A direction file is a .npz of plain arrays that numpy alone can read and write: ``direction``, and
-where known ``layers``, ``unit``, ``explained_variance``, ``accuracy``, ``method``, ``network``.
+where known ``layers``, ``unit``, ``explained_variance``, ``accuracy``, ``normal``, ``method``,
+``network``.
 Its name is the direction's: renaming the file names the direction.
 
 L number of layers that take a w, D width of w.
@@ -28,6 +29,7 @@ from stylegen.networks import Generator
 
 _NUMBERS = ("unit", "explained_variance", "accuracy")
 _TEXTS = ("method", "network")
+ORTHOGONAL = ", orthogonal"  # ends the method of directions that leave others alone
 
 
 def check_name(path: str | os.PathLike[str]) -> None:
@@ -55,6 +57,8 @@ class Direction:
         explained_variance: share, 0 to 1, of what the method orders its directions by: of w's
             variance, or for "sefa" of the eigenvalues' sum.
         accuracy: share of held-out samples on the right side, where it was found from labels.
+        normal: (D,) float32, of the boundary that an orthogonal direction crosses, where ``vector``
+            is a step and not that normal itself; None: the vector is what there is.
     """
 
     vector: Tensor
@@ -65,6 +69,7 @@ class Direction:
     unit: float | None = None
     explained_variance: float | None = None
     accuracy: float | None = None
+    normal: Tensor | None = None
 
     def __post_init__(self) -> None:
         vector = self.vector
@@ -78,6 +83,12 @@ class Direction:
             raise InputError(f"direction {self.name!r} acts on layer {wrong[0]}, which it lacks")
         if self.unit is not None and not 0 < self.unit < float("inf"):
             raise InputError(f"direction {self.name!r}: its unit {self.unit} is not above zero")
+        normal = torch.ones(vector.shape[-1]) if self.normal is None else self.normal
+        if normal.shape != vector.shape[-1:] or not normal.isfinite().all() or not normal.any():
+            raise InputError(
+                f"direction {self.name!r}: wanted a normal of {vector.shape[-1]} finite numbers "
+                f"that are not all zero, not {tuple(normal.shape)}"
+            )
 
     def check(self, generator: Generator, digest: str | None = None) -> None:
         """Make sure that a direction can be taken in a network.
@@ -125,6 +136,30 @@ class Direction:
             raise InputError(f"direction {self.name!r} is zero on all layers that it should move")
         return rows / length
 
+    def check_normal(self) -> None:
+        """Make sure that others can be made orthogonal to it.
+
+        Raises:
+            InputError: it is orthogonal itself, from an older file that does not hold its normal.
+        """
+        if self.normal is None and self.method.endswith(ORTHOGONAL):
+            raise InputError(
+                f"direction {self.name!r} is orthogonal to others but lacks the normal of its own "
+                "boundary, as older files do, so that nothing can leave it alone; find it anew"
+            )
+
+    def normals(self, num_ws: int) -> Tensor:
+        """Return (K, D) float64: what a step has to be orthogonal to that leaves it alone.
+
+        Raises:
+            InputError: see :meth:`check_normal` and :meth:`rows`.
+        """
+        self.check_normal()
+        if self.normal is not None:
+            return self.normal.double()[None]
+        rows = self.rows(num_ws)
+        return rows[rows.any(dim=1)]
+
     def on(self, layers: Sequence[int]) -> "Direction":
         """Return the same direction, acting on other layers.
 
@@ -148,6 +183,8 @@ class Direction:
         arrays["layers"] = np.array(self.layers, dtype=np.int64)
         arrays |= {k: np.float64(v) for k in _NUMBERS if (v := getattr(self, k)) is not None}
         arrays |= {k: np.array(getattr(self, k)) for k in _TEXTS}
+        if self.normal is not None:
+            arrays["normal"] = self.normal.numpy()
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
 
@@ -159,9 +196,11 @@ class Direction:
             InputError: it is missing, no .npz, or holds no direction.
         """
         values = _read(Path(path))
-        vector = values.get("direction")
+        vector, normal = values.get("direction"), values.get("normal")
         if vector is None or vector.dtype.kind != "f":
             raise InputError(f"{path} holds no direction: wanted numbers under the key 'direction'")
+        if normal is not None and normal.dtype.kind != "f":
+            raise InputError(f"{path} is no direction file: wanted numbers under the key 'normal'")
         try:
             numbers = {k: float(values[k]) for k in _NUMBERS if k in values}
             layers = tuple(int(i) for i in values.get("layers", ()))
@@ -176,6 +215,7 @@ class Direction:
             unit=numbers.get("unit"),
             explained_variance=numbers.get("explained_variance"),
             accuracy=numbers.get("accuracy"),
+            normal=None if normal is None else torch.from_numpy(normal.astype(np.float32)),
         )
 
 
@@ -228,5 +268,5 @@ def adopt(
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    known = ("direction", "layers", *_NUMBERS, *_TEXTS)
+    known = ("direction", "normal", "layers", *_NUMBERS, *_TEXTS)
     return read_arrays(path, known, "direction", "direction")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stylegen.editing.directions.boundary import fit_boundary
+from stylegen.editing.directions.boundary import accuracy_along, fit_boundary
 from stylegen.editing.directions.config import DEFAULT_BOUNDARY, BoundaryConfig
-from stylegen.editing.directions.direction import Direction
+from stylegen.editing.directions.direction import ORTHOGONAL, Direction
 from stylegen.editing.directions.labels import part_labels
 from stylegen.editing.directions.orthogonal import orthogonal
 from stylegen.editing.directions.spread import Spread, measure_spread
@@ -53,12 +53,13 @@ def between(
     num_ws, method = generator.config.num_ws, str(config.method)
     for other in orthogonal_to:
         other.check(generator)
+    others = [other.normals(num_ws) for other in orthogonal_to] + [*normals]
     boundary = fit_boundary(w, labels, config)
     spread = spread or measure_spread(generator)
-    vector, others = boundary.normal, [other.rows(num_ws) for other in orthogonal_to] + [*normals]
+    vector, accuracy, normal = boundary.normal, boundary.accuracy, None
     if others:
-        rows = torch.cat(others)
-        vector, method = orthogonal(vector, rows[rows.any(dim=1)], spread), f"{method}, orthogonal"
+        vector, method = orthogonal(vector, torch.cat(others), spread), method + ORTHOGONAL
+        accuracy, normal = accuracy_along(w, labels, vector, config), boundary.normal.float()
     return Direction(
         vector=vector.float(),
         layers=tuple(range(num_ws) if layers is None else layers),
@@ -67,7 +68,8 @@ def between(
         method=method,
         unit=spread.along(vector[None]),
         explained_variance=spread.share(vector),
-        accuracy=boundary.accuracy,
+        accuracy=accuracy,
+        normal=normal,
     )
 
 
@@ -100,15 +102,17 @@ def from_labels(
         class_name: class of all seeds; None: for conditional networks, each seed modulo the
             number of classes.
         layers: that the direction moves; None: all.
-        orthogonal_to: directions of this network's shape along which w shall not move; see
-            :mod:`stylegen.editing.directions.orthogonal`.
+        orthogonal_to: directions of this network's shape to leave alone: w does not move along
+            them, or for those that are orthogonal to others themselves, along the normal of their
+            boundary; see :mod:`stylegen.editing.directions.orthogonal`.
         config: how the boundary is found.
         spread: of w, for the unit; None: measured.
         photos: projects photos; see :func:`~stylegen.editing.sources.photo_projector`.
 
     Raises:
         InputError: labels cannot be parted, a source or a direction does not fit the network, one
-            side has fewer than 10 samples, or nothing is left that is orthogonal to all directions.
+            side has fewer than 10 samples, nothing is left that is orthogonal to all directions, or
+            one of these comes from an older file without its boundary's normal.
     """
     if len(sources) != len(labels):
         raise InputError(f"{len(sources)} sources have {len(labels)} labels; wanted one each")

@@ -36,7 +36,10 @@ def _sources(cells: list[str], folder: Path) -> list[int | Path]:
     """Return the sources of a row, whose files lie in a folder; they are looked into."""
     if len(cells) != 2 or not all(cells):
         raise InputError(f"{','.join(cells)!r} is no entry; {_WANTED}")
-    found = [s if isinstance(s, int) else folder / s for s in parse_sources(cells[0])]
+    if "," in cells[0] and os.path.isfile(folder / cells[0]):
+        found: list[int | Path] = [folder / cells[0]]
+    else:
+        found = [s if isinstance(s, int) else folder / s for s in parse_sources(cells[0])]
     source_names(found)
     return found
 
@@ -45,7 +48,8 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[list[int | Path], list[st
     """Read a table of sources and labels: lines such as ``85,smiling`` or ``photo.jpg,smiling``.
 
     A source is a seed, a range of seeds (0-9), a latent file or a photo, which is looked for from
-    the table's own folder. A heading is allowed whose first cell is "source" or "seed".
+    the table's own folder; in quotes, several, or a file with commas in its name. A heading is
+    allowed whose first cell is "source" or "seed".
 
     Returns:
         The sources, each once, and their labels.

@@ -10,6 +10,7 @@ N photos, C channels, H height, W width.
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from stylegen.editing.projection.projecting import Report, about_search, project
 from stylegen.editing.projection.report import as_json, as_table, contact_sheet
 from stylegen.editing.projection.results import Measures, Projection, measure
 from stylegen.editing.projection.starting import image_key
-from stylegen.editing.projection.states import forget
+from stylegen.editing.projection.states import forget, note_written
 from stylegen.editing.projection.tuning import about_tuning, tune
 from stylegen.editing.sampling import draw
 from stylegen.files import atomic_path
@@ -39,6 +40,7 @@ from stylegen.latents import class_index
 from stylegen.networks import Generator
 
 Stages = Callable[[str], Report]
+Wrote = Callable[..., None]  # is told which files have been written
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +83,7 @@ def _search(
 
 def _tuned_images(
     generator: Generator, found: Projection, distance: Distance, config: TuningConfig,
-    paths: Sequence[Path], goes_on: bool, progress: Report | None,
+    paths: Sequence[Path], goes_on: bool, progress: Report | None, wrote: Wrote,
 ) -> tuple[Tensor, list[dict[str, Any]]]:  # fmt: skip
     """Tune to each photo by itself and draw it as its file does.
 
@@ -98,6 +100,7 @@ def _tuned_images(
         else:
             tuning = tune(generator, latents, target, distance, config, progress)
             info = save_delta(path, generator, tuning.generator, latents, target, about=about)
+            wrote(path, path.with_suffix(".json"))
             seconds = round(tuning.seconds, 2)
             notes.append({**configs.to_dict(info), "step": tuning.step, "seconds": seconds})
         device = next(generator.parameters()).device
@@ -120,30 +123,45 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _write_images(
-    out: Path, photos: Sequence[Photo], found: Projection, best: Tensor, wanted: Wanted
+    out: Path,
+    photos: Sequence[Photo],
+    found: Projection,
+    best: Tensor,
+    wanted: Wanted,
+    wrote: Wrote,
 ) -> None:
     for i, photo in enumerate(photos):
         stem = photo.path.stem
         found.latents[i].save(out / f"{stem}{LATENTS_SUFFIX}")
-        save_image(found.images[i], out / f"{stem}.png")
+        wrote(out / f"{stem}{LATENTS_SUFFIX}")
+        images: dict[str, Any] = {".png": found.images[i]}
         if wanted.paste:
-            save_image(paste(photo, best[i]), out / f"{stem}.pasted.png")
+            images[".pasted.png"] = paste(photo, best[i])
         if wanted.tuning:
-            save_image(best[i], out / f"{stem}.tuned.png")
+            images[".tuned.png"] = best[i]
+        for suffix, image in images.items():
+            save_image(image, out / f"{stem}{suffix}")
+            wrote(out / f"{stem}{suffix}")
 
 
-def _write_report(out: Path, report: dict[str, Any], sheet: Tensor) -> None:
+def _write_report(out: Path, report: dict[str, Any], sheet: Tensor, wrote: Wrote) -> None:
     save_image(sheet, out / "contact.png")
-    _write_text(out / "report.txt", as_table(report))
-    _write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
+    wrote(out / "contact.png")
+    texts = {"txt": as_table(report), "json": json.dumps(report, indent=1) + "\n"}
+    for suffix, text in texts.items():
+        _write_text(out / f"report.{suffix}", text)
+        wrote(out / f"report.{suffix}")
 
 
 def _tune_all(
     generator: Generator, found: Projection, distance: Distance, config: TuningConfig,
     files: Sequence[Path], goes_on: bool, others: Sequence[Distance], progress: Report | None,
+    wrote: Wrote,
 ) -> tuple[Tensor, tuple[Measures, ...], dict[str, Any]]:  # fmt: skip
     """Tune to all photos; return images, their measures, and what the report says of it."""
-    images, notes = _tuned_images(generator, found, distance, config, files, goes_on, progress)
+    images, notes = _tuned_images(
+        generator, found, distance, config, files, goes_on, progress, wrote
+    )
     device = next(generator.parameters()).device
     measures = measure(images, found.targets, distance, device, others)
     return images, measures, {"tuning": configs.to_dict(config), "deltas": notes}
@@ -151,13 +169,13 @@ def _tune_all(
 
 def _begin(
     generator: Generator, photos: Sequence[Photo], distance: Distance, out: Path,
-    config: ProjectionConfig, wanted: Wanted, class_name: str | int | None,
+    config: ProjectionConfig, wanted: Wanted, class_name: str | int | None, anew: bool,
 ) -> bool:  # fmt: skip
     """Begin a run or go on with the same one; return whether it goes on."""
     chosen = class_index(class_name, generator.config.c_dim, generator.class_names)
     images = sorted(f"{image_key(photo.target, 0):016x}" for photo in photos)
     about = {**about_search(generator, distance, config, chosen), "images": images}
-    return start(out, about, wanted.files([photo.path.stem for photo in photos]))
+    return start(out, about, wanted.files([photo.path.stem for photo in photos]), anew)
 
 
 def project_photos(
@@ -170,6 +188,7 @@ def project_photos(
     *,
     class_name: str | int | None = None,
     others: Sequence[Distance] = (),
+    anew: bool = False,
     progress: Stages | None = None,
 ) -> dict[str, Any]:
     """Project photos and write everything into a folder.
@@ -184,6 +203,7 @@ def project_photos(
         class_name: for conditional networks, see
             :func:`~stylegen.editing.projection.projecting.project`.
         others: further distances to report.
+        anew: forget an unfinished run first.
         progress: given a stage's name ("projecting" or "tuning"), returns who is told of it.
 
     Returns:
@@ -198,7 +218,8 @@ def project_photos(
     def told(stage: str) -> Report | None:
         return None if progress is None else progress(stage)
 
-    goes_on = _begin(generator, photos, distance, out, config, wanted, class_name)
+    goes_on = _begin(generator, photos, distance, out, config, wanted, class_name, anew)
+    wrote = partial(note_written, out / UNFINISHED)
     states, stems = out / UNFINISHED, [photo.path.stem for photo in photos]
     found = _search(
         generator, photos, distance, config, states, class_name, others, told("projecting")
@@ -208,14 +229,15 @@ def project_photos(
     if wanted.tuning:
         files = [out / f"{stem}.delta{SUFFIX}" for stem in stems]
         images, tuned, more = _tune_all(
-            generator, found, distance, wanted.tuning, files, goes_on, others, told("tuning")
-        )
+            generator, found, distance, wanted.tuning, files, goes_on, others, told("tuning"),
+            wrote,
+        )  # fmt: skip
         columns.append(images)
-    _write_images(out, photos, found, columns[-1], wanted)
-    if wanted.video:
-        for i, stem in enumerate(stems):
-            _write_video(generator, found, i, out / f"{stem}{wanted.video}")
+    _write_images(out, photos, found, columns[-1], wanted, wrote)
+    for i, stem in enumerate(stems if wanted.video else []):
+        _write_video(generator, found, i, out / f"{stem}{wanted.video}")
+        wrote(out / f"{stem}{wanted.video}")
     report = as_json(found, config, tuned, more)
-    _write_report(out, report, contact_sheet(found.targets, columns))
+    _write_report(out, report, contact_sheet(found.targets, columns), wrote)
     forget(states)
     return report

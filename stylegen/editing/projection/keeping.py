@@ -19,6 +19,7 @@ from typing import Any
 
 from torch import Tensor
 
+from stylegen.checkpoints.checksums import tensor_digest
 from stylegen.editing.latents import SHOWN_DIGITS, SUFFIX, Latents, read_notes
 from stylegen.editing.projection.config import ProjectionConfig
 from stylegen.editing.projection.distances import Distance
@@ -71,10 +72,6 @@ def kept_path(photo: Path, about: Mapping[str, Any]) -> Path:
     return photo.with_name(f"{photo.name}.{network}-{digest[:_SETTINGS_DIGITS]}{SUFFIX}")
 
 
-def _pixels(target: Tensor) -> str:
-    return hashlib.sha256(target.contiguous().numpy().tobytes()).hexdigest()
-
-
 def find_kept(photo: Path, target: Tensor, about: Mapping[str, Any]) -> Known | None:
     """Return the latents kept of a photo, unless its pixels or a setting have changed.
 
@@ -92,7 +89,7 @@ def find_kept(photo: Path, target: Tensor, about: Mapping[str, Any]) -> Known | 
         note = read_notes(path).get(_NOTE)
         if not isinstance(note, dict) or note.get("about") != about:
             return None
-        if note.get("pixels") != _pixels(target):
+        if note.get("pixels") != tensor_digest(target):
             return None
         latents = Latents.load(path)
         return Known(latents=latents, step=int(note["step"]), seconds=float(note["seconds"]))
@@ -112,7 +109,7 @@ def keep(photo: Path, target: Tensor, about: Mapping[str, Any], known: Known) ->
     """
     note = {
         "about": dict(about),
-        "pixels": _pixels(target),
+        "pixels": tensor_digest(target),
         "step": known.step,
         "seconds": known.seconds,
     }

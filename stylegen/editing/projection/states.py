@@ -1,7 +1,8 @@
 """States of unfinished projections: one file for each image, so that a killed run goes on.
 
 A state is named after its image's pixels; the header says of which settings, network and distance
-it is. A manifest beside the states says the same of the whole run, and which files it will write.
+it is. A manifest beside the states says the same of the whole run, which files it will write, and
+the digests of those that it has written.
 """
 
 import json
@@ -14,10 +15,11 @@ from typing import Any
 from torch import Tensor
 
 from stylegen.checkpoints import SUFFIX, read_header, read_tensors, write_tensors
+from stylegen.checkpoints.files import DamagedError
 from stylegen.editing.latents import Latents
 from stylegen.editing.projection.searching import Rows
 from stylegen.errors import InputError
-from stylegen.files import atomic_path
+from stylegen.files import atomic_path, file_digest
 
 KIND = "stylegen projection"
 MANIFEST = "manifest.json"
@@ -79,7 +81,12 @@ class StateFolder:
         path = self._file(name)
         if not path.exists():
             return Progress()
-        header = read_header(path, KIND)
+        try:
+            header = read_header(path, KIND)
+        except DamagedError as error:
+            raise InputError(
+                f"{error}; move it away, and that photo's search starts anew"
+            ) from error
         if header.get("about") != self.about:
             raise InputError(
                 f"{path} is of a projection with other settings; take those, another folder, or "
@@ -104,7 +111,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Read what an unfinished run is about; None where there is none.
 
     Returns:
-        "about": its settings and images; "files": names of what it writes, sorted.
+        "about": its settings and images; "files": names of what it writes, sorted; "written":
+        SHA-256 of what it has written, by names.
 
     Raises:
         InputError: the folder or its manifest is something else.
@@ -123,6 +131,11 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return found
 
 
+def _write(folder: Path, manifest: Mapping[str, Any]) -> None:
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
 def write_manifest(folder: Path, about: Mapping[str, Any], files: Sequence[str]) -> None:
     """Write what a run is about, creating the folder.
 
@@ -130,9 +143,25 @@ def write_manifest(folder: Path, about: Mapping[str, Any], files: Sequence[str])
         OSError: the folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = {"kind": MANIFEST_KIND, "about": dict(about), "files": sorted(files)}
-    with atomic_path(folder / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    manifest = {"kind": MANIFEST_KIND, "about": dict(about), "files": sorted(files), "written": {}}
+    _write(folder, manifest)
+
+
+def note_written(folder: Path, *paths: Path) -> None:
+    """Note in a run's manifest that it has written files, and may replace them as they are.
+
+    Args:
+        folder: of the manifest.
+        paths: the files.
+
+    Raises:
+        InputError: as :func:`read_manifest`.
+        OSError: a file cannot be read, or the manifest not be written.
+    """
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        digests = {path.name: file_digest(path) for path in paths}
+        _write(folder, {**manifest, "written": {**manifest.get("written", {}), **digests}})
 
 
 def forget(folder: Path) -> None:

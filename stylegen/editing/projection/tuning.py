@@ -12,7 +12,6 @@ N images, C channels, H height, W width, L number of layers that take a w, D wid
 """
 
 import copy
-import hashlib
 import math
 import time
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from stylegen import configs
+from stylegen.checkpoints.checksums import tensor_digest
 from stylegen.devices import full_float32
 from stylegen.editing.latents import Latents, latents_digest
 from stylegen.editing.projection.config import TuningConfig
@@ -76,10 +76,6 @@ def _check(generator: Generator, latents: Latents, targets: Tensor) -> None:
         )
 
 
-def _sha256(tensor: Tensor) -> str:
-    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
-
-
 def about_tuning(
     latents: Latents, targets: Tensor, distance: Distance, config: TuningConfig
 ) -> dict[str, Any]:
@@ -94,8 +90,8 @@ def about_tuning(
     return {
         "tuning": configs.to_dict(config),
         "distance": [distance.name, distance.digest],
-        "latents": _sha256(latents.w),
-        "targets": _sha256(targets),
+        "latents": tensor_digest(latents.w),
+        "targets": tensor_digest(targets),
     }
 
 

@@ -8,6 +8,8 @@ import torch
 
 from stylegen.editing.directions import (
     Direction,
+    Spread,
+    applying,
     frames,
     measure_spread,
     move,
@@ -18,11 +20,13 @@ from stylegen.editing.directions import (
     step,
     strengths,
     strip,
+    with_units,
 )
 from stylegen.editing.latents import Latents
 from stylegen.editing.sampling import draw, generate, sample_w
 from stylegen.errors import InputError
 from stylegen.images import make_grid
+from stylegen.networks import Generator
 from tests.editing.directions.small import make_generator, make_latents
 
 
@@ -68,6 +72,29 @@ def test_a_unit_that_is_not_known_is_the_deviation_of_w() -> None:
         step(network, Direction(vector=first.vector), measure_spread(network)).float()[0] > 0,
         step(network, first).float()[0] > 0,
     )
+
+
+def test_units_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = make_generator()
+    unknown = [along(0, unit=None), along(5, unit=None), along(2)]
+    spread = measure_spread(network)
+    counted: list[int] = []
+
+    def measure(generator: Generator) -> Spread:
+        counted.append(1)
+        return spread
+
+    monkeypatch.setattr(applying, "measure_spread", measure)
+    known = with_units(network, unknown)
+    deviations = spread.covariance.diagonal().sqrt()
+    assert [d.unit for d in known] == pytest.approx([*deviations[[0, 5]].tolist(), 0.5])
+    assert len(counted) == 1
+    assert torch.equal(step(network, known[1]), step(network, unknown[1], spread))
+    sheet(network, [3], unknown, [0])
+    plane(network, [3], unknown[0], unknown[1], [0])
+    assert len(counted) == 3
+    with_units(network, unknown, spread), with_units(network, known)
+    assert len(counted) == 3
 
 
 def test_layers_that_differ() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stylegen.editing.directions import BoundaryConfig, fit_boundary
+from stylegen.editing.directions.boundary import accuracy_along
 from stylegen.errors import InputError
 
 METHODS = ["logistic", "least-squares"]
@@ -80,6 +81,30 @@ def test_noise_is_right_half_of_the_time() -> None:
     w = torch.randn(4000, 5, generator=torch.Generator().manual_seed(4))
     labels = torch.rand(4000, generator=torch.Generator().manual_seed(9)) < 0.2
     assert fit_boundary(w, labels).accuracy == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_accuracy_along_any_vector(method: Any) -> None:
+    """Of means +-1 and deviation 1 along the first axis, at an angle of 60 degrees: Phi(1/2)."""
+    draws = torch.randn(40000, 3, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+    labels = torch.arange(40000) % 4 == 0
+    w = draws + torch.where(labels[:, None], 1.0, -1.0) * torch.tensor([1.0, 0, 0]) + 5
+    vector = torch.tensor([1, 3**0.5, 0])
+    config = BoundaryConfig(method=method)
+    assert accuracy_along(w, labels, vector, config) == pytest.approx(0.6915, abs=0.02)
+    assert accuracy_along(w, labels, -vector, config) == pytest.approx(0.3085, abs=0.02)
+    assert accuracy_along(w, labels, 3 * torch.eye(3)[2], config) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_accuracy_along_the_normal_is_the_boundarys(method: Any) -> None:
+    w = torch.randn(2000, 4, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+    labels = w[:, 0] + 0.7 * w[:, 1] + 0.5 * w[:, 2].square() > 0.3
+    config = BoundaryConfig(method=method, ridge=1e-5)
+    found = fit_boundary(w, labels, config)
+    assert accuracy_along(w, labels, found.normal, config) == pytest.approx(
+        found.accuracy, abs=0.01
+    )
 
 
 def test_the_seed_decides_what_is_held_out() -> None:

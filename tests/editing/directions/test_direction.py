@@ -46,6 +46,22 @@ def test_everything_comes_back_and_the_file_names_it(tmp_path: Path) -> None:
     assert (loaded.explained_variance, loaded.accuracy, loaded.name) == (None, None, "smile")
 
 
+def test_the_normal_of_an_orthogonal_direction_is_kept(tmp_path: Path) -> None:
+    normal = torch.arange(8.0)
+    direction(method="logistic, orthogonal", normal=normal).save(tmp_path / "n.npz")
+    with np.load(tmp_path / "n.npz") as file:
+        assert file["normal"].tolist() == list(range(8))
+    loaded = Direction.load(tmp_path / "n.npz")
+    assert loaded.normals(6).tolist() == [list(range(8))]
+    direction(method="logistic").save(tmp_path / "plain.npz")
+    with np.load(tmp_path / "plain.npz") as file:
+        assert "normal" not in file.files
+    rows = Direction.load(tmp_path / "plain.npz").on([1]).normals(6)
+    assert torch.allclose(rows[:, [0, 2]], torch.tensor([[0.6, 0.8]], dtype=torch.float64))
+    with pytest.raises(InputError, match=r"'x' .* lacks the normal"):
+        direction(method="logistic, orthogonal").normals(6)
+
+
 def test_what_numpy_alone_wrote_is_a_direction_on_all_layers(tmp_path: Path) -> None:
     np.savez(tmp_path / "old.npz", direction=np.arange(8.0))
     loaded = Direction.load(tmp_path / "old.npz")
@@ -93,6 +109,9 @@ def test_directions_of_another_network_are_refused_unless_asked_for() -> None:
         ({"vector": torch.ones(3, 8), "layers": (3,)}, "layer 3, which it lacks"),
         ({"layers": (-1,)}, "layer -1"),
         ({"unit": 0.0}, "not above zero"),
+        ({"normal": torch.zeros(8)}, "a normal of 8"),
+        ({"normal": torch.ones(7)}, r"a normal of 8 .* not \(7,\)"),
+        ({"normal": torch.full((8,), float("inf"))}, "a normal of 8 finite"),
         ({"unit": float("nan")}, "not above zero"),
     ],
 )
@@ -114,7 +133,8 @@ def test_files_that_hold_no_direction(tmp_path: Path) -> None:
     np.savez(tmp_path / "words.npz", direction=np.array(["a"]))
     np.savez(tmp_path / "layers.npz", direction=np.ones(8), layers=np.array(["a"]))
     np.savez(tmp_path / "object.npz", direction=np.array([{}], dtype=object))
-    for name in ("text", "w", "words", "layers", "object"):
+    np.savez(tmp_path / "normal.npz", direction=np.ones(8), normal=np.array(["a"]))
+    for name in ("text", "w", "words", "layers", "object", "normal"):
         with pytest.raises(InputError, match=f"{name}.npz"):
             Direction.load(tmp_path / f"{name}.npz")
     with pytest.raises(InputError, match="does not exist"):

@@ -9,6 +9,7 @@ from stylegen.editing.directions import BoundaryConfig, Direction, from_classes,
 from stylegen.editing.latents import Latents, network_digest
 from stylegen.editing.sampling import sample_w, seeds_to_ws
 from stylegen.errors import InputError
+from stylegen.networks import Generator
 from tests.editing.directions.small import make_generator, make_latents
 
 
@@ -105,6 +106,59 @@ def test_labels_can_leave_directions_alone() -> None:
         from_labels(network, seeds, labels, orthogonal_to=pca(network, count=8))
     with pytest.raises(InputError, match=r"shape \(9,\)"):
         from_labels(network, seeds, labels, orthogonal_to=[Direction(vector=torch.ones(9))])
+
+
+def labels_along(network: Generator, seeds: list[int], *axes: float) -> list[str]:
+    """Label seeds by which side of the median they lie on, along w's first axes so weighted."""
+    w = seeds_to_ws(network, seeds)[:, 0, : len(axes)]
+    along = w @ torch.tensor(axes, dtype=w.dtype)
+    return ["yes" if value > along.median() else "no" for value in along]
+
+
+def test_the_change_of_an_orthogonal_direction_can_be_left_alone_too(tmp_path: Path) -> None:
+    network, seeds = make_generator(), list(range(300))
+    skin = from_labels(network, seeds, labels_along(network, seeds, 0, 0, 1))
+    glasses_labels = labels_along(network, seeds, 0, 1, 1)
+    plain = from_labels(network, seeds, glasses_labels)
+    pure = from_labels(network, seeds, glasses_labels, orthogonal_to=[skin])
+    pure.save(tmp_path / "pure.npz")
+    pure = Direction.load(tmp_path / "pure.npz")
+    assert pure.normal is not None
+    assert torch.equal(pure.normal, plain.vector)
+    assert abs(float(pure.vector @ plain.vector)) < 0.99  # a step, not the normal
+    smile_labels = labels_along(network, seeds, 1, 1, 0)
+    wanted, found = (
+        from_labels(network, seeds, smile_labels, orthogonal_to=[glasses])
+        for glasses in (plain, pure)
+    )
+    assert float(plain.vector @ found.vector) == pytest.approx(0, abs=1e-6)
+    assert torch.equal(found.vector, wanted.vector)
+    assert abs(float(pure.vector @ found.vector)) > 0.01
+
+
+def test_an_orthogonal_direction_without_its_normal_is_refused() -> None:
+    network, seeds = make_generator(), list(range(40))
+    old = Direction(vector=torch.ones(8), name="old", method="logistic, orthogonal")
+    with pytest.raises(InputError, match=r"'old' .* lacks the normal"):
+        from_labels(network, seeds, [str(s % 2) for s in seeds], orthogonal_to=[old])
+
+
+def test_the_accuracy_of_an_orthogonal_direction_is_its_own() -> None:
+    network, seeds = make_generator(), list(range(600))
+    w = seeds_to_ws(network, seeds)[:, 0].double()
+    labels = labels_along(network, seeds, 1, 0)
+    config = BoundaryConfig(ridge=1e-4)
+    plain = from_labels(network, seeds, labels, config=config)
+    other = Direction(vector=plain.vector + 0.1 * torch.eye(8)[1])  # nearly all that tells them
+    found = from_labels(network, seeds, labels, orthogonal_to=[other], config=config)
+    assert plain.accuracy is not None
+    assert found.accuracy is not None
+    assert plain.accuracy > 0.95
+    # the best that any threshold does on all samples, counted over all of them
+    places, is_yes = w @ found.vector.double(), torch.tensor([x == "yes" for x in labels])
+    rights = [((places > t) == is_yes).double().mean() for t in places]
+    assert float(max(rights)) < 0.85
+    assert found.accuracy == pytest.approx(float(max(rights)), abs=0.1)
 
 
 def test_labels_without_seeds_and_too_few() -> None:

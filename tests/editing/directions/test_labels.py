@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from stylegen.editing.directions import read_labels
 from stylegen.editing.directions.labels import outer_thirds, part_labels
@@ -24,6 +25,16 @@ def test_a_table_names_ranges_and_files_beside_it(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text('source,smile\n3-5,a\nw.npz,b\n"7,9",b\n')
     found = read_labels(tmp_path / "labels.csv")
     assert found == ([3, 4, 5, tmp_path / "w.npz", 7, 9], ["a", "a", "a", "b", "b", "b"])
+
+
+def test_a_file_whose_name_has_a_comma(tmp_path: Path) -> None:
+    for name in ("x,y.png", "1,2"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name, format="PNG")
+    (tmp_path / "labels.csv").write_text('"x,y.png",yes\n"1,2",yes\n"3,4",no\n')
+    found = read_labels(tmp_path / "labels.csv")
+    assert found == ([tmp_path / "x,y.png", tmp_path / "1,2", 3, 4], ["yes", "yes", "no", "no"])
+    (tmp_path / "labels.csv").write_text('"' + ",".join(["7"] * 999) + '",no\n')
+    assert read_labels(tmp_path / "labels.csv") == ([7], ["no"])
 
 
 @pytest.mark.parametrize(
