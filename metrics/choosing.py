@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from stylegen.errors import InputError
-from stylegen.metrics.catalogue import ALL, METRICS, Need
+from stylegen.metrics.catalogue import ALL, METRICS, PATH_LENGTHS, Need
 from stylegen.metrics.config import least_images
+from stylegen.metrics.infinity import IMAGES_PER_DIMENSION, is_enough
+from stylegen.metrics.path_length import compared_px
 from stylegen.metrics.sides import ImagesSide, Side
 from stylegen.metrics.sides_drawn import SnapshotSide
 from stylegen.perceptual.names import NETWORKS, network_facts
@@ -27,6 +29,8 @@ class Situation(NamedTuple):
         features: name of the feature network.
         splits: parts over which the Inception Score is averaged.
         lpips: returns why the perceptual distance cannot be had; None: it can.
+        least_px: shortest side of images that the perceptual distance takes.
+        crop: path lengths are of the images' middle.
     """
 
     names: dict[str, str]
@@ -36,6 +40,8 @@ class Situation(NamedTuple):
     features: str
     splits: int
     lpips: Callable[[], str | None]
+    least_px: int = 1
+    crop: bool = False
 
 
 def _images(s: Situation) -> str | None:
@@ -115,12 +121,38 @@ def _too_few(metric: str, s: Situation) -> str | None:
     return None
 
 
+def _too_small(metric: str, s: Situation) -> str | None:
+    if "lpips" not in METRICS[metric].needs:
+        return None
+    crops = s.crop and metric in PATH_LENGTHS
+    side = compared_px(s.a.size, crops) if metric in PATH_LENGTHS else min(s.a.size)
+    if side >= s.least_px:
+        return None
+    middle = ", as the middle that --crop leaves of them," if crops else ""
+    return (
+        f"needs images of at least {s.least_px} px for LPIPS, and those of {s.names['a']}{middle} "
+        f"have {side}: another --lpips may take less"
+    )
+
+
+def _unsound(metric: str, s: Situation) -> str | None:
+    """Return why a metric would mislead, where it is not asked for by name."""
+    dim = network_facts(s.features).dim
+    if metric != "fid_infinity" or dim is None or is_enough(s.a.count, dim):
+        return None
+    return (
+        f"needs at least {IMAGES_PER_DIMENSION * dim:,} images, {IMAGES_PER_DIMENSION} for each of "
+        f"the {dim:,} features, and {s.names['a']} has {s.a.count:,}: with fewer it may be far off"
+    )
+
+
 def why_not(metric: str, s: Situation) -> str | None:
     """Return why a metric cannot be taken, as the end of a sentence; None: it can."""
     for need in METRICS[metric].needs:
-        if (reason := _TESTS[need](s)) is not None:
+        if need != "lpips" and (reason := _TESTS[need](s)) is not None:
             return reason
-    return _too_few(metric, s)
+    reason = _too_few(metric, s) or _too_small(metric, s)
+    return _lpips(s) if reason is None and "lpips" in METRICS[metric].needs else reason
 
 
 def chosen_metrics(named: tuple[str, ...], s: Situation) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -132,7 +164,7 @@ def chosen_metrics(named: tuple[str, ...], s: Situation) -> tuple[tuple[str, ...
     left_out: dict[str, str] = {}
     everything = [m for m, facts in METRICS.items() if facts.in_all] if ALL in named else []
     for metric in everything:
-        if (reason := why_not(metric, s)) is not None:
+        if metric not in named and (reason := why_not(metric, s) or _unsound(metric, s)):
             left_out[metric] = f"{metric} {reason}"
     for metric in named:
         if metric != ALL and (reason := why_not(metric, s)) is not None:

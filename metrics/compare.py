@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from stylegen.errors import InputError
-from stylegen.metrics.compare_protocols import Obstacle, count_obstacle, obstacles
+from stylegen.metrics.compare_protocols import Obstacle, count_obstacle, obstacles, unknowns
 from stylegen.metrics.schema import NEWEST, problems
 
 _LEVEL = 0.975
@@ -82,12 +82,14 @@ class Comparison:
         reports: as report.json holds them.
         rows: metrics, those of the first report first.
         obstacles: of each report but the first: why some of its numbers cannot be compared.
+        notes: of each report but the first: what is not known, and may matter.
     """
 
     paths: tuple[str, ...]
     reports: tuple[Mapping[str, Any], ...]
     rows: tuple[Row, ...]
     obstacles: tuple[tuple[Obstacle, ...], ...]
+    notes: tuple[tuple[str, ...], ...]
 
 
 def _is_report(value: Any) -> bool:
@@ -245,4 +247,5 @@ def compare(paths: Sequence[str | Path]) -> Comparison:
         reports=reports,
         rows=tuple(_row(key, reports, found) for key in keys),
         obstacles=found,
+        notes=tuple(tuple(unknowns(reports[0], report)) for report in reports[1:]),
     )

@@ -44,10 +44,11 @@ def outcome(verdict: Verdict) -> str:
     words = _WORDS[verdict.outcome]
     if verdict.outcome == "unknown" and verdict.difference is None:
         words = "no telling: a value is undefined"
-    if verdict.obstacles:
-        words += ": " + ", ".join(verdict.obstacles) + " differ"
-        words += "s" if len(verdict.obstacles) == 1 else ""
-    return words
+    unknown = [o for o in verdict.obstacles if o.endswith(" unknown")]
+    differing = [o for o in verdict.obstacles if o not in unknown]
+    told = [", ".join(differing) + (" differs" if len(differing) == 1 else " differ")]
+    reasons = [*(told if differing else []), *unknown]
+    return f"{words}: {'; '.join(reasons)}" if reasons else words
 
 
 def _lines(row: Row, widths: Sequence[int]) -> Iterator[str]:
@@ -75,4 +76,6 @@ def text(comparison: Comparison) -> str:
         if found:
             lines += ["", f'A ("here") and {letter(i)} ("there") differ:']
             lines += [f"  {o.field}: {o.why}" for o in found]
+    for i, notes in enumerate(comparison.notes, 1):
+        lines += [f"\nNote on A and {letter(i)}: {note}" for note in notes]
     return "\n".join(lines)

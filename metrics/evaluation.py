@@ -14,10 +14,11 @@ from stylegen.metrics.extraction import Watcher
 from stylegen.metrics.looking import Found, Reals, Wants
 from stylegen.metrics.measuring import Pair, measure
 from stylegen.metrics.notes import notes_of, protocol_facts
+from stylegen.metrics.options import refuse_ignored
 from stylegen.metrics.pairing import paired_metrics
 from stylegen.metrics.protocols import Protocol
 from stylegen.metrics.report import Metric, Report, environment, now
-from stylegen.metrics.runs import Sweep, sweep
+from stylegen.metrics.runs import Sweep, deciding, of_final_size, sweep
 from stylegen.metrics.sides import ImagesSide, Side
 from stylegen.metrics.sides_drawn import Drawing, SnapshotSide
 from stylegen.metrics.sides_opening import (
@@ -30,6 +31,7 @@ from stylegen.metrics.sides_opening import (
 )
 from stylegen.metrics.watching import Looks, watchers_of
 from stylegen.metrics.workplace import Progress, Workplace, open_workplace
+from stylegen.perceptual.lpips import smallest_px
 
 __all__ = ["Progress", "evaluate"]
 
@@ -43,7 +45,7 @@ class Opened(NamedTuple):
         names: of both, for people.
         reference: the file's statistics, if that is what the other side is.
         wanted: metrics.
-        left_out: why other metrics of "all" are not taken.
+        left_out: why other metrics of "all", or some of a run's snapshots, are not taken.
         snapshots: of a run; [] for anything else.
     """
 
@@ -77,23 +79,30 @@ def _draw_as_frequent(a: Side, against: Side | None, protocol: Protocol) -> None
 
 def _open(config: EvaluateConfig, work: Workplace) -> Opened:
     """Open both sides and find out what can be taken of them."""
+    refuse_ignored(config, work.plan)
     snapshots = snapshots_of(config.a)
     if snapshots_of(config.against):
         raise InputError(
             f"{name_of(config.against)} is a run's folder; only the judged side can be one, so "
             "name one of its snapshots"
         )
+    snapshots, outgrown = of_final_size(snapshots)
+    if snapshots:
+        deciding(work.plan.metrics, work.plan.protocol.network)
     judged = replace(config, a=snapshots[-1]) if snapshots else config
     a, against = open_sides(judged, numbers_of(config, work.plan.protocol), work.device)
     _draw_as_frequent(a, against, work.plan.protocol)
     names = {"a": name_of(config.a), "against": name_of(config.against)}
-    reference = work.reference(str(config.against)) if is_reference(config.against) else None
+    reference = None
+    if is_reference(config.against):
+        reference = work.reference(str(config.against), a, names["a"])
     situation = Situation(
         names=names, a=a, against=against, reals=reference.count if reference else None,
         features=work.plan.protocol.network, splits=config.splits, lpips=work.without_lpips,
+        least_px=smallest_px(config.lpips), crop=config.crop,
     )  # fmt: skip
     wanted, left_out = chosen_metrics(work.plan.metrics, situation)
-    return Opened(a, against, names, reference, wanted, left_out, snapshots)
+    return Opened(a, against, names, reference, wanted, left_out | outgrown, snapshots)
 
 
 def _needs_reals(wanted: tuple[str, ...]) -> bool:
@@ -144,7 +153,8 @@ def _side_facts(opened: Opened, reals: Reals, count: int) -> dict[str, dict[str,
     if opened.against is not None:
         number = opened.against.count if reals.count is None else reals.count
         return facts | {"against": {**opened.against.facts(), "images": number}}
-    told = {"kind": "reference", "path": opened.names["against"], "sha256": reals.digest}
+    told = {"kind": "reference", "path": opened.names["against"], "sha256": reals.digest,
+            "data_sha256": reals.data_digest or None}  # fmt: skip
     return facts | {"against": {**told, "images": reals.count}}
 
 
@@ -207,7 +217,7 @@ def _written(work: Workplace, opened: Opened, findings: Findings) -> Report:
     sides = {"a": opened.a} | ({} if opened.against is None else {"against": opened.against})
     return Report(
         metrics=_in_order(findings.metrics, opened.wanted, work.key.network),
-        protocol=protocol_facts(work, sides, opened.wanted),
+        protocol=protocol_facts(work, sides, opened.wanted, findings),
         features={**network.facts(), "distance": network.metric_name} if network else {},
         sides=findings.facts,
         notes=tuple(notes_of(work, sides, opened.wanted, opened.left_out, findings)),

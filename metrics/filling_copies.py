@@ -104,4 +104,5 @@ def copies(pair: Pair, sides: tuple[Side, Side], held_out: Tensor | None = None)
         mirrored=pair.against is not None and pair.against.mirrored is not None,
         verdict=found.verdict,
         suspicious=found.finding == "copies",
+        finding=found.finding,
     )

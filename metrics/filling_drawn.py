@@ -84,7 +84,7 @@ def psi_sweep(
         )  # fmt: skip
         there = Pair(
             features=pair.features, a=found, against=pair.against, reference=pair.reference,
-            splits=pair.splits, seed=pair.seed,
+            by_n=pair.by_n, splits=pair.splits, seed=pair.seed,
         )  # fmt: skip
         able = tuple(m for m in _SWEPT if m == "fid" or pair.against is not None)
         points.append(PsiPoint(psi=psi, values=estimates(measure(there, able))))

@@ -113,6 +113,14 @@ class Gaussian:
         """A (D, r) float64 with A A^T = sigma; computed when first asked for, and kept."""
         return covariance_factor(self.sigma) if self.factor is None else self.factor
 
+    def over_n(self) -> "Gaussian":
+        """Return the fit whose covariance is divided by N, not N - 1; itself if N is not known."""
+        if self.count is None:
+            return self
+        share = (self.count - 1) / self.count
+        factor = self.root * math.sqrt(share) if self.has_root else None
+        return Gaussian(mu=self.mu, sigma=self.sigma * share, count=self.count, factor=factor)
+
     @property
     def has_root(self) -> bool:
         """Whether :attr:`root` costs nothing."""

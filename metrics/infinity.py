@@ -7,6 +7,9 @@ intercept follows from that of the whole set: with v the variance of F(N) times 
 subsets' distances have covariance v / max(n1, n2), and the intercept is a sum of them with the
 weights of the fit.
 
+The line holds where the bias is c / n, which takes several images for each dimension. With fewer
+the curve bends, and the intercept may lie far off, well below 0 even: it has no error then.
+
 Source: Chong and Forsyth 2020, arXiv:1911.07023 (15 subsets, evenly spaced in n; theirs are drawn
 anew each).
 
@@ -25,6 +28,7 @@ from stylegen.metrics.jackknife import frechet_jackknife
 from stylegen.metrics.moments import BlockMoments, Moments
 
 POINTS = 15
+IMAGES_PER_DIMENSION = 4  # with fewer the distances do not lie on a line
 _LEAST_SHARE = 10  # the smallest subset has a tenth of the images ...
 _LEAST_WIDTHS = 2  # ... and at least two for each dimension, where that leaves half of them
 
@@ -36,20 +40,26 @@ class InfinityFit:
     Attributes:
         intercept: the distance at 1 / n = 0.
         slope: times 1 / n.
-        error: standard error of the intercept.
+        error: standard error of the intercept; None: fewer than :data:`IMAGES_PER_DIMENSION` images
+            a dimension, and the line may be far off.
         counts: P, images in each subset, ascending; the last is N.
         values: P, the distances.
     """
 
     intercept: float
     slope: float
-    error: float
+    error: float | None
     counts: tuple[int, ...]
     values: tuple[float, ...]
 
     def at(self, n: float) -> float:
         """Return the line's value for n images."""
         return self.intercept + self.slope / n
+
+
+def is_enough(n: int, dim: int) -> bool:
+    """Tell whether the distances of so many images lie on a line."""
+    return n >= IMAGES_PER_DIMENSION * dim
 
 
 def subset_counts(n: int, dim: int, points: int = POINTS) -> tuple[int, ...]:
@@ -72,13 +82,16 @@ def subset_counts(n: int, dim: int, points: int = POINTS) -> tuple[int, ...]:
     return tuple(round(least + (n - least) * i / (points - 1)) for i in range(points))
 
 
-def _values(features: Tensor, reference: Gaussian, counts: tuple[int, ...]) -> list[float]:
+def _values(
+    features: Tensor, reference: Gaussian, counts: tuple[int, ...], by_n: bool
+) -> list[float]:
     _ = reference.root  # found once, for all
     moments, seen, values = Moments.empty(features.shape[1], features.device), 0, []
     for n in counts:
         moments.update(features[seen:n])
         seen = n
-        values.append(gaussian_distance(Gaussian.fitted(moments), reference))
+        fitted = Gaussian.fitted(moments)
+        values.append(gaussian_distance(fitted.over_n() if by_n else fitted, reference))
     return values
 
 
@@ -103,6 +116,7 @@ def frechet_infinity(
     seed: int = 0,
     *,
     error: float | None = None,
+    by_n: bool = False,
 ) -> InfinityFit:
     """Return the Frechet distance extrapolated to infinitely many images.
 
@@ -115,18 +129,21 @@ def frechet_infinity(
         seed: of the order in which the subsets grow.
         error: standard error of the distance of all images, if
             :func:`~stylegen.metrics.jackknife.frechet_jackknife` has given it; else it does now.
+        by_n: the images' covariances are divided by n, not n - 1; the reference is taken as it is.
 
     Raises:
         InputError: widths differ, or there are fewer than about two images a point.
     """
     counts = subset_counts(len(features), features.shape[1], points)
     order = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))
-    values = _values(features[order.to(features.device)], reference, counts)
+    values = _values(features[order.to(features.device)], reference, counts, by_n)
     n = torch.tensor(counts, dtype=torch.float64)
     line, weights = _fit(n, torch.tensor(values, dtype=torch.float64))
-    if error is None:
+    enough = is_enough(*features.shape)
+    if enough and error is None:
         error = frechet_jackknife(BlockMoments.of(features), reference).error
+    known = _intercept_error(n, weights, error) if enough and error is not None else None
     return InfinityFit(
         intercept=float(line[0]), slope=float(line[1]),
-        error=_intercept_error(n, weights, error), counts=counts, values=tuple(values),
+        error=known, counts=counts, values=tuple(values),
     )  # fmt: skip

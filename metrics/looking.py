@@ -102,15 +102,10 @@ def fitted(found: Extracted, *, mirrored: bool = False) -> Gaussian:
 
 def scaled(gaussian: Gaussian, protocol: Protocol) -> Gaussian:
     """Divide a Gaussian's covariance as a protocol says."""
-    if protocol.divisor == "N - 1" or gaussian.count is None:
+    if protocol.divisor == "N - 1":
         return gaussian
-    share = (gaussian.count - 1) / gaussian.count
-    return Gaussian(
-        mu=gaussian.mu,
-        sigma=gaussian.sigma * share,
-        count=gaussian.count,
-        factor=gaussian.root * share**0.5,
-    )
+    _ = gaussian.root  # found once, for all protocols
+    return gaussian.over_n()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,6 +118,7 @@ class Reals:
             images count.
         count: images; None: not known.
         digest: of the file of reference statistics, if that is what it is.
+        data_digest: of the images that those are of; empty: not known.
         notes: what to know of it.
     """
 
@@ -130,19 +126,19 @@ class Reals:
     gaussians: Mapping[tuple[FeatureKey, bool], Gaussian]
     count: int | None
     digest: str | None = None
+    data_digest: str = ""
     notes: tuple[str, ...] = ()
 
     def pair(self, protocol: Protocol, found: Found, splits: int) -> Pair:
         """Return both sides in the features of a protocol."""
         key = feature_key(protocol)
         reference = self.gaussians.get((key, protocol.mirror))
-        by_n = protocol.divisor == "N"
         return Pair(
             features=key.network,
             a=found[key],
             against=self.found.get(key),
             reference=None if reference is None else scaled(reference, protocol),
-            judged=scaled(fitted(found[key]), protocol) if by_n else None,
+            by_n=protocol.divisor == "N",
             splits=splits,
             seed=protocol.seed,
         )

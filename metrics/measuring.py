@@ -34,7 +34,7 @@ class Pair:
         a: the judged side.
         against: the other; None: nothing, or its moments only.
         reference: the other's Gaussian fit; None: there is no other.
-        judged: the judged side's, where it is not that of its moments over N - 1.
+        by_n: covariances are divided by N, not N - 1; the reference's is already.
         splits: parts over which the Inception Score is averaged.
         seed: of subsets in the extrapolation.
     """
@@ -43,7 +43,7 @@ class Pair:
     a: Extracted
     against: Extracted | None = None
     reference: Gaussian | None = None
-    judged: Gaussian | None = None
+    by_n: bool = False
     splits: int = 10
     seed: int = 0
 
@@ -97,16 +97,18 @@ class Pair:
     @cached_property
     def distance(self) -> float:
         """The Frechet distance."""
-        if self.judged is not None:
-            return gaussian_distance(self.judged, self.required_reference())
         features = self.a.features
         few = self.a.count <= self.a.moments.total.shape[0]
-        if features is not None and few:  # the exact form
-            fitted = Gaussian.of_features(features.to(self.device))
-            return gaussian_distance(fitted, self.required_reference())
-        if self.estimate is not None:
+        exact = features is not None and few
+        if self.estimate is not None and not (exact or self.by_n):
             return self.estimate.value
-        return gaussian_distance(Gaussian.fitted(self.a.moments), self.required_reference())
+        fitted = (
+            Gaussian.of_features(features.to(self.device))
+            if features is not None and few
+            else Gaussian.fitted(self.a.moments)
+        )
+        judged = fitted.over_n() if self.by_n else fitted
+        return gaussian_distance(judged, self.required_reference())
 
     @cached_property
     def manifolds(self) -> Manifolds:
@@ -119,7 +121,9 @@ class Pair:
         """The line of distances against 1 / N."""
         fake, _ = self.rows("fid_infinity")
         error = None if self.estimate is None else self.estimate.error
-        return frechet_infinity(fake, self.required_reference(), seed=self.seed, error=error)
+        return frechet_infinity(
+            fake, self.required_reference(), seed=self.seed, error=error, by_n=self.by_n
+        )
 
 
 def _frechet(pair: Pair) -> Metric:
@@ -192,10 +196,12 @@ def _manifold(metric: str) -> Callable[[Pair], Metric]:
 
 
 def _infinity(pair: Pair) -> Metric:
+    error = pair.infinity.error
+    kind = "of the fitted line's intercept: chance alone, not that the curve bends"
     return Metric(
         name=metric_title("fid_infinity", pair.features), value=pair.infinity.intercept,
-        unit=_SQUARED, better="lower", images=pair.images, error=pair.infinity.error,
-        error_kind="of the fitted line's intercept",
+        unit=_SQUARED, better="lower", images=pair.images, error=error,
+        error_kind=None if error is None else kind,
     )  # fmt: skip
 
 

@@ -60,8 +60,8 @@ class MemorisationAudit:
 
     Attributes:
         finding: "copies": more samples are flagged than chance allows, or some equal a training
-            image and nothing that they are compared with does. "near": none the less samples lie
-            nearer to the training images than others do. "clear": neither.
+            image that no other training image equals. "near": some equal one that others equal, or
+            samples lie nearer to the training images than others do. "clear": neither.
         verdict: the finding in a sentence or two.
         flagged: (M,) bool.
         equal: (M,) bool, whether a sample is a training image, but for rounding.
@@ -170,13 +170,18 @@ def mann_whitney(x: Tensor, others: Tensor) -> float:
 def _verdict(finding: Finding, flagged: Tensor, mirrored: Tensor, told: dict[str, str]) -> str:
     m, flags = len(flagged), int(flagged.sum())
     flips = int((flagged & mirrored).sum())
+    mirror = f", {flips} of them to its mirror image" if flips and finding == "copies" else ""
     head = (
         f"{flags} of {m} samples lie nearer to a training image than all but {told['expected']} of "
-        f"the {told['by']} (p = {told['p']})"
+        f"the {told['by']} (p = {told['p']}){mirror}; {told['equal']} equal one"
     )
     if finding == "copies":
-        mirror = f", {flips} of them to its mirror image" if flips else ""
-        return f"{head}{mirror}; {told['equal']} equal one: the generator copies training images."
+        return f"{head}: the generator copies training images."
+    if told["equal"] != "0":
+        return (
+            f"{head}, but only such as the training set has twice or more: copies, or pictures too "
+            "plain to differ; look at them."
+        )
     if finding == "near":
         return (
             f"{head}: no copies, but samples as a whole lie nearer to the training images than the "
@@ -197,10 +202,13 @@ def _judged(
     flagged = closest < threshold
     p_value = _chance(m, rank, n, int(flagged.sum()))
     c_t = mann_whitney(closest, calibration.distances)
-    equal = closest <= _EQUAL * calibration.distances.median()
-    certain = p_value < _CERTAIN or (bool(equal.any()) and not calibration.duplicates)
-    finding: Finding = "copies" if certain else "clear"
-    if finding == "clear" and ndtr(c_t) < _CERTAIN:
+    tiny = _EQUAL * calibration.distances.median()
+    equal = closest <= tiny
+    single = own[found.indices[:, 0]] > tiny  # no other training image equals the nearest one
+    finding: Finding = "clear"
+    if p_value < _CERTAIN or bool((equal & single).any()):
+        finding = "copies"
+    elif bool(equal.any()) or ndtr(c_t) < _CERTAIN:
         finding = "near"
     detectable, expected = _detectable(m, rank, n), rank / (n + 1)
     told = {

@@ -5,20 +5,25 @@ from typing import Any
 
 from stylegen.configs import to_dict
 from stylegen.metrics.assembling import Findings
-from stylegen.metrics.catalogue import MANIFOLD, metric_title
+from stylegen.metrics.catalogue import MANIFOLD, PATH_LENGTHS, metric_title
+from stylegen.metrics.infinity import IMAGES_PER_DIMENSION, is_enough
 from stylegen.metrics.kernel import SUBSET_SEED, SUBSET_SIZE, SUBSETS, subset_size
+from stylegen.metrics.path_length import EPSILON
 from stylegen.metrics.planning import OWN
 from stylegen.metrics.score import SHUFFLE_SEED
 from stylegen.metrics.sides import ImagesSide, Side
 from stylegen.metrics.sides_drawn import SnapshotSide
+from stylegen.metrics.sides_opening import other_seed
 from stylegen.metrics.workplace import Workplace
+from stylegen.perceptual.locating import published_notes
+from stylegen.perceptual.lpips import TRUNK_WEIGHTS
 
 _USUAL_IMAGES = 5000
 _PUBLISHED = 50_000
 
 
 def protocol_facts(
-    work: Workplace, sides: Mapping[str, Side], wanted: tuple[str, ...]
+    work: Workplace, sides: Mapping[str, Side], wanted: tuple[str, ...], findings: Findings
 ) -> dict[str, Any]:
     """Return how the numbers were taken, as plain values."""
     config, protocol = work.config, work.plan.protocol
@@ -27,6 +32,11 @@ def protocol_facts(
     facts["batch"] = config.batch
     if SnapshotSide not in kinds:
         for name in ("samples", "psi", "noise", "labels", "quantisation"):
+            del facts[name]
+    elif all(isinstance(side, SnapshotSide) for side in sides.values()) and len(sides) > 1:
+        facts["seed_against"] = other_seed(protocol.seed)
+    if not work.networks:
+        for name in ("network", "resize", "arithmetic", "divisor"):
             del facts[name]
     if ImagesSide in kinds:
         facts["background"] = config.background
@@ -42,7 +52,36 @@ def protocol_facts(
             "inception_score_splits": config.splits,
             "inception_score_shuffle_seed": SHUFFLE_SEED,
         }
+    facts |= _perceptual_facts(work, wanted)
+    if isinstance(findings.held_out, ImagesSide):
+        facts["held_out_sha256"] = findings.held_out.images.digest
     return {**facts, "distances_in": "float64", "tf32": False}
+
+
+def _perceptual_facts(work: Workplace, wanted: tuple[str, ...]) -> dict[str, Any]:
+    """Return how LPIPS and what is taken by it were taken."""
+    walks = bool(set(PATH_LENGTHS) & set(wanted))
+    if not walks and "lpips" not in wanted:
+        return {}
+    config = work.config
+    facts: dict[str, Any] = {
+        "lpips": config.lpips, "lpips_weights_sha256": work.lpips().weights_digest,
+    }  # fmt: skip
+    if walks:
+        facts |= {
+            "path_samples": config.path_samples, "path_epsilon": EPSILON, "crop": config.crop,
+        }  # fmt: skip
+    return facts
+
+
+def _perceptual(work: Workplace, wanted: tuple[str, ...]) -> Iterator[str]:
+    """Say whether LPIPS is the published one."""
+    if not _perceptual_facts(work, wanted):
+        return
+    trunk = work.config.lpips
+    names = TRUNK_WEIGHTS[trunk], f"lpips_{trunk}"
+    for name, digest in zip(names, work.lpips().weights_digest.split("+"), strict=True):
+        yield from published_notes(name, digest)
 
 
 def _few(work: Workplace, counts: dict[str, int], wanted: tuple[str, ...]) -> Iterator[str]:
@@ -55,6 +94,12 @@ def _few(work: Workplace, counts: dict[str, int], wanted: tuple[str, ...]) -> It
                 "features. The distance is computed exactly but is biased upwards: compare it "
                 "only with others of the same numbers of images."
             )
+    if "fid_infinity" in wanted and not is_enough(counts["a"], network.dim):
+        yield (
+            f"{metric_title('fid_infinity', network.name)} may be far off, below 0 even, and no "
+            f"error is given: side a has {counts['a']:,} images, and the line needs at least "
+            f"{IMAGES_PER_DIMENSION * network.dim:,}, {IMAGES_PER_DIMENSION} for each feature."
+        )
     if "kid" in wanted and len(counts) > 1:
         size = subset_size(*counts.values())
         if 2 * size > min(counts.values()):
@@ -92,7 +137,7 @@ def _comparable(
             f"Precision, recall, density and coverage are taken in the features of {features}; "
             "published ones are mostly of VGG-16: --features vgg16 takes them so."
         )
-    if plan.protocol.psi != 1:
+    if plan.protocol.psi != 1 and any(isinstance(side, SnapshotSide) for side in sides.values()):
         yield f"Truncation psi is {plan.protocol.psi:g}: published distances are taken at 1."
 
 
@@ -104,11 +149,13 @@ def _training(sides: Mapping[str, Side], wanted: tuple[str, ...]) -> Iterator[st
     trained = a.info.provenance.get("data_digest")
     if "memorisation" in wanted and trained != against.images.digest:
         known = (
-            "does not say what it was trained on" if trained is None else "was trained on others"
+            "does not say what it was trained on"
+            if trained is None
+            else "was trained on a set of another content; these may be part of it"
         )
         yield (
             f"The snapshot {known}: whether it copies these images is tested, not whether it "
-            "copies its own training set."
+            "copies others of its training set."
         )
     read, told = against.images.config, a.info.provenance.get("data_filter")
     if trained == against.images.digest and told is not None and told != read.filter:
@@ -132,11 +179,20 @@ def notes_of(
     for name, side in sides.items():
         if isinstance(side, ImagesSide) and side.images.skipped:
             yield f"Side {name}: {len(side.images.skipped):,} unreadable files were left out."
+    if _are_one(findings):
+        yield "Both sides are the same file or set: their distance shows chance alone."
+    yield from _perceptual(work, wanted)
     yield from _comparable(work, sides, wanted)
     yield from _training(sides, wanted)
     if (paths := findings.paths) and work.config.lpips != "vgg":
         yield f"{', '.join(paths)}: published ones take LPIPS of VGG-16, not {work.config.lpips}."
     yield from (f"Not taken: {reason}." for reason in left_out.values())
+
+
+def _are_one(findings: Findings) -> bool:
+    """Tell whether both sides have one digest."""
+    digests = [facts.get("sha256") for facts in findings.facts.values()]
+    return len(digests) > 1 and digests[0] is not None and digests[0] == digests[1]
 
 
 def _counts(findings: Findings) -> dict[str, int]:

@@ -8,12 +8,17 @@ from typing import Any
 from stylegen.metrics.compare import Comparison, Row, Verdict
 from stylegen.metrics.compare_text import letter, moved, outcome, title
 from stylegen.metrics.page import contents
+from stylegen.metrics.page_headline import notes
 from stylegen.metrics.page_numbers import in_words
 from stylegen.metrics.page_parts import figure, label_of, plain, resource, section, table
 from stylegen.metrics.page_tables import SIDE_NAMES
 from stylegen.metrics.plots_forest import FARTHEST, Lying, forest
 
 _TAGS = {"better": " best", "worse": " worse"}
+_SIDE_FIELDS = (
+    "path", "sha256", "data_sha256", "kimg", "images", "resolution_px", "resize", "channels",
+    "background",
+)  # fmt: skip
 _SERIES = 4  # as many as the chart can tell apart
 
 
@@ -111,11 +116,20 @@ def _why(comparison: Comparison) -> str:
     )
 
 
+def _notes(comparison: Comparison) -> str:
+    """Return what is not known of the reports, and may matter."""
+    return notes(
+        f"A and {letter(i)}: {note}"
+        for i, found in enumerate(comparison.notes, 1)
+        for note in found
+    )
+
+
 def _fields(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return a report's protocol, features and what identifies its sides, flat and in words."""
     parts = {"Protocol": report.get("protocol", {}), "Features": report.get("features", {})}
     for side, facts in report.get("sides", {}).items():
-        known = {k: facts.get(k) for k in ("path", "sha256", "kimg", "images")}
+        known = {k: facts[k] for k in _SIDE_FIELDS if k in facts}
         parts[SIDE_NAMES.get(side, side)] = known
     flat = {
         f"{part}: {label_of(k)}": v for part, fields in parts.items() for k, v in fields.items()
@@ -141,7 +155,13 @@ def render(comparison: Comparison) -> str:
     """Return a comparison as a page."""
     count = len(comparison.reports)
     body = "".join(
-        (_metrics(comparison), _chart(comparison), _why(comparison), _settings(comparison))
+        (
+            _metrics(comparison),
+            _notes(comparison),
+            _chart(comparison),
+            _why(comparison),
+            _settings(comparison),
+        )
     )
     return Template(resource("report.html")).substitute(
         title=f"{count} reports compared - stylegen",

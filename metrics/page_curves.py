@@ -52,19 +52,36 @@ def _z(value: float | None) -> str:
 def _state(found: Snapshots, i: int) -> str:
     if i == found.best:
         return ' <span class="tag best">best</span>'
-    return ' <span class="tag">not told apart</span>' if i in found.tied else ""
+    return ' <span class="tag">not told apart</span>' if i in (found.tied or ()) else ""
 
 
 def _best_words(found: Snapshots, name: str) -> str:
     best = found.points[found.best]
     value = best.values.get(found.metric)
     known = f" with {name} {in_words(*value)}" if value is not None else ""
+    if len(found.points) == 1:
+        return f"{best.file} is the only snapshot{known}."
+    return f"{best.file} is the best snapshot{known}. {_told_apart(found, name)}"
+
+
+def _told_apart(found: Snapshots, name: str) -> str:
+    """Say which snapshots may be the best as well."""
+    if found.tied is None:
+        return f"Whether others differ in {name} by more than noise was not tested."
     if not found.tied:
-        told = "All others are worse by more than the noise."
-    else:
-        others = ", ".join(f"{found.points[i].kimg:,g}" for i in found.tied)
-        told = f"It cannot be told apart from {others} kimg: any of them may be the best."
-    return f"{best.file} is the best snapshot{known}. {told}"
+        return "All others are worse by more than the noise."
+    others = ", ".join(f"{found.points[i].kimg:,g}" for i in found.tied)
+    return f"It cannot be told apart from {others} kimg: any of them may be the best."
+
+
+def _how_to_read(found: Snapshots) -> str:
+    if len(found.points) == 1 or found.tied is None:
+        return "Metrics of each snapshot, by the same measure."
+    draws = "block by block on the same latents" if found.paired else "of independent samples"
+    return (
+        f"Whether training still helps: z counts standard errors of the difference, {draws}; "
+        "below 2 it is noise."
+    )
 
 
 def _snapshot_table(found: Snapshots, metrics: _Metrics) -> str:
@@ -86,12 +103,10 @@ def snapshots(report: Report) -> str:
     if found is None:
         return ""
     name = metric_name(report.metrics, found.metric)
-    draws = "block by block on the same latents" if found.paired else "of independent samples"
     return section(
         "snapshots",
         "Snapshots over training",
-        f"Whether training still helps: z counts standard errors of the difference, {draws}; "
-        "below 2 it is noise.",
+        _how_to_read(found),
         f'<p class="verdict">{escape(_best_words(found, name))}</p>'
         f"{_drawn(snapshot_charts(found, report.metrics))}"
         f"{_snapshot_table(found, report.metrics)}",

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable
 from html import escape
 
+from stylegen.metrics.page_cite import citation, images_words, value_words
 from stylegen.metrics.page_numbers import estimate, in_words
-from stylegen.metrics.page_parts import plain, section, table
+from stylegen.metrics.page_parts import section, table
 from stylegen.metrics.report import Metric, Report
 
 _READING = {  # by the beginning of a metric's key
@@ -30,10 +31,6 @@ def _reading(key: str) -> str:
     return next((words for start, words in _READING.items() if key.startswith(start)), "")
 
 
-def _images(metric: Metric) -> str:
-    return " against ".join(f"{n:,}" for n in metric.images.values())
-
-
 def _spread(metric: Metric) -> tuple[float | None, str]:
     """Return what stands after ±, and what it is."""
     if metric.error is not None:
@@ -43,6 +40,12 @@ def _spread(metric: Metric) -> tuple[float | None, str]:
         over = f" over {metric.std_over}" if metric.std_over else ""
         return metric.std, f"standard deviation{over}"
     return None, ""
+
+
+def _value(key: str, metric: Metric) -> tuple[str, str]:
+    """Return the value and what stands after ±; words where all pairs are equal."""
+    words = value_words(key, metric)
+    return (words, "") if words else estimate(metric.value, _spread(metric)[0])
 
 
 def _range(metric: Metric) -> str:
@@ -67,10 +70,11 @@ def _cell(label: str, text: str) -> str:
 
 
 def _row(key: str, metric: Metric) -> str:
-    spread, kind = _spread(metric)
-    value, error = estimate(metric.value, spread)
+    kind = _spread(metric)[1]
+    value, error = _value(key, metric)
     about = f"{_reading(key)} {metric.better.capitalize()} is better.".strip()
-    undefined = "" if math.isfinite(metric.value) else f" {metric.reason or 'Not a finite number.'}"
+    told = math.isfinite(metric.value) or bool(value_words(key, metric))
+    undefined = "" if told else f" {metric.reason or 'Not a finite number.'}"
     name = (
         f'<th role="rowheader" scope="row"><b>{escape(metric.name)}</b>'
         f"<small>{escape(about + undefined)}</small></th>"
@@ -81,7 +85,7 @@ def _row(key: str, metric: Metric) -> str:
         f'<tr role="row">{name}{shown}'
         + _cell("Bias-corrected:", _corrected(metric))
         + _cell("95 % interval:", _range(metric))
-        + _cell("Images:", _images(metric))
+        + _cell("Images:", images_words(metric))
         + "</tr>"
     )
 
@@ -91,7 +95,7 @@ def _spreads(report: Report) -> str:
     kinds: dict[str, list[str]] = {}
     for metric in report.metrics.values():
         spread, kind = _spread(metric)
-        if spread is not None:
+        if spread is not None and math.isfinite(spread):
             kinds.setdefault(kind, []).append(metric.name)
     if not kinds:
         return "No standard errors were taken: small differences between reports may be noise."
@@ -116,48 +120,22 @@ def headline(report: Report) -> str:
     )
 
 
-def _first(report: Report) -> Metric | None:
-    return next(iter(report.metrics.values()), None)
-
-
 def hero(report: Report) -> str:
     """Return the first metric, large."""
-    metric = _first(report)
-    if metric is None:
+    if not report.metrics:
         return ""
-    value, error = estimate(metric.value, _spread(metric)[0])
+    key, metric = next(iter(report.metrics.items()))
+    value, error = _value(key, metric)
     spread = f' <span class="std">± {escape(error)}</span>' if error else ""
+    kind = "hero words" if value_words(key, metric) else "hero"
     corrected, interval = _corrected(metric), _range(metric)
     detail = f"Bias-corrected {corrected}. " if corrected else ""
     detail += f"95 % interval {interval}. " if interval else ""
     return (
         f'<p class="hero-name">{escape(metric.name)} <span>{escape(metric.better)} is better</span>'
-        f'</p><p class="hero">{escape(value)}{spread}</p>'
-        f'<p class="about">{escape(detail)}{escape(_images(metric))} images.</p>'
+        f'</p><p class="{kind}">{escape(value)}{spread}</p>'
+        f'<p class="about">{escape(detail)}{escape(images_words(metric))} images.</p>'
     )
-
-
-def citation(report: Report) -> str:
-    """Return one sentence that says what a reader needs to compare the numbers."""
-    metrics = ", ".join(
-        f"{m.name} {in_words(m.value, _spread(m)[0])}" for m in list(report.metrics.values())[:4]
-    )
-    first = _first(report)
-    count = f"{_images(first)} images" if first else ""
-    known = {
-        "protocol": report.protocol.get("name") or report.protocol.get("protocol"),
-        "psi": report.protocol.get("psi"),
-        "seed": report.protocol.get("seed"),
-        "features": report.features.get("name"),
-    }
-    digests = [
-        f"{words} {str(facts['sha256'])[:12]}"
-        for words, facts in zip(("of", "against"), report.sides.values(), strict=False)
-        if facts.get("sha256")
-    ]
-    settings = [f"{key} {plain(value)}" for key, value in known.items() if value is not None]
-    program = f"stylegen {report.environment.get('stylegen')}"
-    return f"{metrics} ({'; '.join([count, *settings, *digests, program])})."
 
 
 def cite(report: Report) -> str:

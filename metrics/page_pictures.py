@@ -26,6 +26,11 @@ _THUMBNAIL_PX = 128
 _STRIP_PX = 160
 _ROWS = 24  # of neighbours that a page shows
 _ROW_IMAGES = 8  # images of a class
+_FINDINGS = {
+    "copies": "Suspicious",
+    "near": "Close to the training images",
+    "clear": "No sign of copying",
+}
 
 
 def gallery(images: Iterable[Tensor], labels: Iterable[str], largest_px: int = 256) -> str:
@@ -114,10 +119,11 @@ def neighbours_chart(found: Neighbours) -> str:
 
 def neighbours(found: Neighbours) -> str:
     """Return the memorisation audit."""
+    known = found.finding if found.finding in _FINDINGS else None
+    finding = known or ("copies" if found.suspicious else "clear")
     verdict = (
-        f'<p class="verdict{" warn" if found.suspicious else ""}">'
-        f"<strong>{'Suspicious' if found.suspicious else 'No sign of copying'}.</strong> "
-        f"{escape(found.verdict)}</p>"
+        f'<p class="verdict{"" if finding == "clear" else " warn"}">'
+        f"<strong>{_FINDINGS[finding]}.</strong> {escape(found.verdict)}</p>"
     )
     chart = figure(
         neighbours_chart(found),

@@ -106,7 +106,8 @@ def _floor(found: Floor, name: str, report: Report) -> str:
     compared = "" if own is None else f" This report's {name} is {in_words(own.value, own.error)}."
     return (
         f'<p class="verdict">Two random halves of the real images, {found.images:,} each, are '
-        f"{escape(name)} {escape(value)} apart: the floor, which nothing can be judged below."
+        f"{escape(name)} {escape(value)} apart: that is noise of {found.images:,} against "
+        f"{found.images:,} images, and values of larger numbers may lie below it."
         f"{escape(compared)}</p>"
     )
 

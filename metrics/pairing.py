@@ -1,5 +1,6 @@
 """PSNR, SSIM and LPIPS of two folders' files of the same names."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -46,11 +47,14 @@ def _batches(
 
 def _metric(name: str, found: PairedMeasure, work: Workplace) -> Metric:
     unit, better = _UNITS[name]
+    reason = None if len(found.values) else "no pair"
+    if len(found.values) and not math.isfinite(found.mean):
+        reason = "all pairs are equal"
     title = f"LPIPS ({work.config.lpips})" if name == "lpips" else name.upper()
     return Metric(
         name=title, value=found.mean, unit=unit, better=better,
         images={"a": len(found.values), "against": len(found.values)}, error=found.error,
-        error_kind="over pairs", reason=None if len(found.values) else "no pair",
+        error_kind="over pairs", reason=reason,
     )  # fmt: skip
 
 

@@ -130,6 +130,13 @@ def _styles(
     return near, far
 
 
+def compared_px(size: tuple[int, int], crop: bool) -> int:
+    """Return the shorter side, in pixels, of what is compared of images of a size (W, H)."""
+    shortest = min(size)
+    shortest = shortest // 8 * 4 if crop else shortest
+    return shortest // max(shortest // _LARGEST_PX, 1)
+
+
 def _seen(images: Tensor, crop: bool) -> Tensor:
     """Return what is compared of images (n, C, H, W): (n, 3, h, w), of 256 px or somewhat more."""
     if not bool(torch.isfinite(images).all()):

@@ -28,7 +28,8 @@ from stylegen.errors import InputError
 from stylegen.files import atomic_path
 from stylegen.metrics.frechet import Gaussian
 from stylegen.metrics.moments import Moments
-from stylegen.metrics.protocols import Protocol, differences, from_json, to_json
+from stylegen.metrics.protocols import Protocol, from_json, to_json
+from stylegen.metrics.reading import Reading, reading_of
 
 VERSION = 1
 HEADER = "stylegen_reference"
@@ -47,6 +48,7 @@ class Reference:
         data_digest: of the images; empty: not known.
         weights_digest: sha256 of the feature network's weights; empty: not known.
         source: where the images came from, for people.
+        reading: how the images were read: size, channels, filter; None: the file does not say.
         features: (N, D) float32, for metrics that need them; None: the file has none.
         notes: what a reader of results should know.
     """
@@ -56,6 +58,7 @@ class Reference:
     data_digest: str = ""
     weights_digest: str = ""
     source: str = ""
+    reading: Reading | None = None
     features: Tensor | None = None
     notes: tuple[str, ...] = ()
 
@@ -106,6 +109,7 @@ def _header(reference: Reference) -> str:
             "data_digest": reference.data_digest,
             "weights_digest": reference.weights_digest,
             "source": reference.source,
+            "reading": None if reference.reading is None else dataclasses.asdict(reference.reading),
         },
         sort_keys=True,
     )
@@ -211,7 +215,8 @@ def _foreign(arrays: dict[str, Any], path: Path) -> Reference:
     number = f"{count:,} images" if count else "an unknown number of images"
     note = (
         f"The reference {path.name} is of {maker}, of {number}: its protocol (resize, weights, "
-        "which images, mirrored or not) is unknown, and so is whether values compare."
+        "which images, of which size, mirrored or not) is unknown, and so is whether values "
+        "compare."
     )
     return Reference(gaussian=gaussian, source=str(path), notes=(note,))
 
@@ -222,6 +227,7 @@ def _own(arrays: dict[str, Any], path: Path) -> Reference:
         version, found = header["version"], header["protocol"]
         data, weights = str(header["data_digest"]), str(header["weights_digest"])
         source = str(header["source"])
+        reading = reading_of(header.get("reading"))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"the header of the reference {path} is damaged: {error}") from error
     if version != VERSION:
@@ -236,7 +242,7 @@ def _own(arrays: dict[str, Any], path: Path) -> Reference:
         raise InputError(f"the features in {path} are not those of its {count} images")
     return Reference(
         gaussian=gaussian, protocol=protocol, data_digest=data, weights_digest=weights,
-        source=source, features=features,
+        source=source, reading=reading, features=features,
     )  # fmt: skip
 
 
@@ -254,43 +260,3 @@ def read_reference(path: str | Path) -> Reference:
         raise InputError(f"there is no reference file at {path}")
     arrays = _read_arrays(path)
     return _own(arrays, path) if HEADER in arrays else _foreign(arrays, path)
-
-
-def check_reference(
-    reference: Reference, protocol: Protocol, dim: int, weights_digest: str
-) -> list[str]:
-    """Make sure that a set can be compared with a reference, and say where they differ.
-
-    Args:
-        reference: what is compared with.
-        protocol: how the set's features are taken.
-        dim: their width.
-        weights_digest: sha256 of the feature network's weights.
-
-    Returns:
-        Sentences of what differs without making the comparison senseless, for the report.
-
-    Raises:
-        InputError: the widths, networks or weights differ, so that the features are not of one
-            kind.
-    """
-    if reference.gaussian.dim != dim:
-        raise InputError(
-            f"the reference is of {reference.gaussian.dim} features and {protocol.network} gives "
-            f"{dim}: take the network that it was made with"
-        )
-    theirs = reference.protocol
-    if theirs is None:
-        return list(reference.notes)
-    if theirs.network != protocol.network:
-        raise InputError(
-            f"the reference is of the features of {theirs.network}, not of {protocol.network}: "
-            "take that network, or make another reference"
-        )
-    if weights_digest != reference.weights_digest:
-        raise InputError(
-            f"the reference was taken with other weights of {protocol.network} (sha256 "
-            f"{reference.weights_digest[:8]}...) than these ({weights_digest[:8]}...): name those, "
-            "or make another reference"
-        )
-    return [*reference.notes, *differences(protocol, theirs)]

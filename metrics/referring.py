@@ -6,10 +6,9 @@ from stylegen.data import DataConfig
 from stylegen.errors import InputError
 from stylegen.metrics.config import EvaluateConfig, least_images
 from stylegen.metrics.evaluation import numbers_of
-from stylegen.metrics.kept import data_digest
 from stylegen.metrics.looking import Wants
 from stylegen.metrics.references import Reference, check_reference_path, write_reference
-from stylegen.metrics.sides import ImagesSide, Side
+from stylegen.metrics.sides import ImagesSide, Side, reading_of_side
 from stylegen.metrics.sides_opening import is_reference, is_snapshot, name_of, open_set, open_sides
 from stylegen.metrics.workplace import Progress, Workplace, open_workplace
 
@@ -62,9 +61,10 @@ def save_reference(
     reference = Reference(
         gaussian=reals.gaussians[work.key, work.plan.protocol.mirror],
         protocol=work.plan.protocol,
-        data_digest=data_digest(side),
+        data_digest=side.images.digest,
         weights_digest=network.weights_digest,
         source=f"{found.count:,} images of {side.images.name}",
+        reading=reading_of_side(side),
     )
     write_reference(reference, path, overwrite)
     return Path(path)

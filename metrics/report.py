@@ -28,7 +28,8 @@ class Metric:
         images: number of images used, by side.
         std: standard deviation, and over_what it is taken.
         std_over: what the deviation is taken over.
-        error: standard error: how far the value would move with other samples.
+        error: standard error: how far the value would move with other images; of which side, says
+            error_kind.
         error_kind: how it was found: "block jackknife over 10 blocks of samples".
         corrected: the value less its estimated bias. Never the headline.
         interval: of 95 %, low and high: around ``corrected`` if there is one, else ``value``.

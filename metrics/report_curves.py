@@ -130,14 +130,15 @@ class Snapshots:
         metric: key of the metric that decides.
         points: in order of kimg.
         best: index of the best one.
-        tied: indices of those that cannot be told apart from the best, without the best.
+        tied: indices of those that cannot be told apart from the best, without the best; None:
+            whether others differ from it by more than noise was not tested.
         paired: differences are taken block by block on the same latents.
     """
 
     metric: str
     points: tuple[SnapshotPoint, ...]
     best: int
-    tied: tuple[int, ...] = ()
+    tied: tuple[int, ...] | None = ()
     paired: bool = True
 
 

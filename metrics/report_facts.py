@@ -79,7 +79,10 @@ class SideSanity:
 
 @dataclass(frozen=True, kw_only=True)
 class Floor:
-    """The distance between two random halves of the real images: no generator can be judged below.
+    """The distance between two random halves of the real images, which differ by chance alone.
+
+    It holds for as many images: a Frechet distance of larger numbers has a smaller bias, and may
+    lie below it.
 
     Attributes:
         metric: key of the metric.

@@ -84,6 +84,8 @@ class Neighbours:
         mirrored: mirror images of the training set are searched, too.
         verdict: one sentence.
         suspicious: the verdict is a warning.
+        finding: "copies": more samples are flagged than chance allows; "near": samples lie closer
+            to training images as a whole; "clear": neither; None: only ``suspicious`` tells.
     """
 
     rows: tuple[NeighbourRow, ...]
@@ -101,6 +103,7 @@ class Neighbours:
     mirrored: bool = True
     verdict: str
     suspicious: bool
+    finding: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from stylegen.checkpoints import read_info
+from stylegen.data.sizes import size_text
 from stylegen.errors import InputError
-from stylegen.metrics.catalogue import metric_key
+from stylegen.metrics.catalogue import ALL, metric_key
 from stylegen.metrics.extraction import Extracted
 from stylegen.metrics.filling_drawn import estimates
 from stylegen.metrics.jackknife import Difference, FrechetEstimate, frechet_difference
@@ -24,6 +26,7 @@ from stylegen.metrics.workplace import Workplace
 from stylegen.perceptual.several import FeatureKey
 
 _log = logging.getLogger(__name__)
+_NAMED = 4  # snapshots that are left out, by name
 _SLOW = ("fid_infinity",)  # taken of the best snapshot only
 
 
@@ -89,10 +92,12 @@ def _section(taken: Sequence[Taken], best: int, key: str) -> Snapshots:
         )
         for i, (one, before) in enumerate(zip(taken, earlier, strict=True))
     )
-    tied = tuple(
-        i for i, d in enumerate(differences) if i != best and d is not None and not d.is_clear
+    tested = {i: d for i, d in enumerate(differences) if i != best and d is not None}
+    tied = tuple(i for i, d in tested.items() if not d.is_clear)
+    known = bool(tested) or len(taken) == 1
+    return Snapshots(
+        metric=key, points=points, best=best, tied=tied if known else None, paired=bool(tested)
     )
-    return Snapshots(metric=key, points=points, best=best, tied=tied, paired=True)
 
 
 def deciding(wanted: tuple[str, ...], features: str) -> str:
@@ -102,22 +107,44 @@ def deciding(wanted: tuple[str, ...], features: str) -> str:
         InputError: none of the metrics can decide.
     """
     able = [m for m in wanted if m in MEASURES and m not in _SLOW]
-    if not able:
+    if not able and ALL not in wanted:
         raise InputError(
             "a run's best snapshot is chosen by fid, kid, is, precision, recall, density or "
             "coverage; name one of them among the metrics"
         )
-    return metric_key("fid" if "fid" in able else able[0], features)
+    return metric_key("fid" if "fid" in able or not able else able[0], features)
 
 
-def _opened(path: str, first: SnapshotSide, work: Workplace) -> SnapshotSide:
-    side = SnapshotSide(path, first.drawing, work.device)
-    if side.size != first.size or side.channels != first.channels:
-        raise InputError(
-            f"{path} draws other sizes or channels than {first.path}: evaluate the snapshots "
-            "of one phase of a growing run, one by one"
-        )
-    return side
+def _drawn_shape(path: str) -> tuple[int, int, int]:
+    drawn = read_info(path).generator
+    return drawn.width, drawn.height, drawn.img_channels
+
+
+def of_final_size(paths: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the snapshots that draw what the last one does, and why others are left out.
+
+    A growing run's snapshots are of several sizes. Their headers alone are read.
+
+    Args:
+        paths: oldest first.
+
+    Returns:
+        The paths that stay, and {"snapshots": the reason} if any do not.
+
+    Raises:
+        InputError: a snapshot cannot be read.
+    """
+    shapes = {path: _drawn_shape(path) for path in paths}
+    kept = [path for path in paths if shapes[path] == shapes[paths[-1]]]
+    if len(kept) == len(paths):
+        return paths, {}
+    names = [Path(path).name for path in paths if path not in kept]
+    told = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} to {names[-1]}"
+    reason = (
+        f"{len(names)} of the run's {len(paths)} snapshots ({told}) draw other sizes or channels "
+        f"than the last, {size_text(*shapes[paths[-1]][:2])} px"
+    )
+    return kept, {"snapshots": reason}
 
 
 def sweep(
@@ -128,7 +155,7 @@ def sweep(
 
     Args:
         work: what to work with.
-        paths: of the snapshots, oldest first.
+        paths: of the snapshots, oldest first, all of one size.
         first: one of them, opened, with the drawing of all.
         wanted: metrics.
         wants: what to keep of each.
@@ -136,14 +163,14 @@ def sweep(
         looks: gets the colours and frequencies of the best one.
 
     Raises:
-        InputError: snapshots differ in size, or no metric can decide.
+        InputError: no metric can decide.
     """
     key = deciding(wanted, work.plan.protocol.network)
     light = tuple(m for m in wanted if m not in _SLOW)
     taken: list[Taken] = []
     chosen, best, kept = first, 0, dict[FeatureKey, Extracted]()
     for i, path in enumerate(paths):
-        side = _opened(path, first, work)
+        side = SnapshotSide(path, first.drawing, work.device)
         own = Looks()
         here = work.judged(side, Path(path).name, wants, watchers_of(wanted, "a", own))
         pair = reals.pair(work.plan.protocol, here, work.config.splits)

@@ -7,6 +7,7 @@ N images, C channels, H height, W width in pixels.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from stylegen.data import DataConfig, ImageSet
 from stylegen.data.sizes import size_text
 from stylegen.data.threads import in_chunks
 from stylegen.images import ImageReadError
+from stylegen.metrics.reading import Reading
 
 SHOWN = 32
 
@@ -113,6 +115,17 @@ def decoded_batches(images: ImageSet, names: tuple[str, ...], size: int) -> Iter
             waiting = waiting[size:]
     if waiting:
         yield torch.stack(waiting)
+
+
+def reading_of_side(side: Side) -> Reading:
+    """Return how a side's images are read."""
+    width, height = side.size
+    drawn = Reading(width=width, height=height, channels=side.channels)
+    if not isinstance(side, ImagesSide):
+        return drawn
+    read = side.images.config
+    filter = None if read.resolution is None else read.filter
+    return replace(drawn, filter=filter, background=read.background)
 
 
 class ImagesSide:

@@ -154,6 +154,29 @@ def _open_drawn(
     return opened
 
 
+def other_seed(seed: int) -> int:
+    """Return the seed of a snapshot that a snapshot is compared with: both draw their own."""
+    return (seed + 1) % 2**32
+
+
+def _numbered(numbers: Numbers, i: int, names: Sequence[str | Draw]) -> Numbers:
+    """Return the numbers of a side: of two snapshots, the second draws other latents."""
+    if i == 0 or not all(map(is_snapshot, names)):
+        return numbers
+    seed = other_seed(numbers.drawing.seed)
+    return numbers._replace(drawing=numbers.drawing._replace(seed=seed))
+
+
+def _drawn_of(
+    names: Sequence[str | Draw], config: EvaluateConfig, numbers: Numbers, device: torch.device
+) -> list[SnapshotSide | FunctionSide | None]:
+    """Open the sides that are drawn; None stands for the others."""
+    return [
+        _open_drawn(name, config, _numbered(numbers, i, names), device)
+        for i, name in enumerate(names)
+    ]
+
+
 def _require_equal(a: Side, against: Side, config: EvaluateConfig) -> None:
     if a.size != against.size:
         raise InputError(
@@ -185,7 +208,7 @@ def open_sides(
             "be judged"
         )
     names = [config.a] if is_reference(config.against) else [config.a, config.against]
-    drawn = [_open_drawn(name, config, numbers, device) for name in names]
+    drawn = _drawn_of(names, config, numbers, device)
     known = [side for side in drawn if side is not None]
     snapshots = [side for side in known if isinstance(side, SnapshotSide)]
     sides: list[Side] = []

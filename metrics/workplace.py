@@ -16,8 +16,10 @@ from stylegen.metrics.extraction import Watcher, look_at
 from stylegen.metrics.kept import look_or_read
 from stylegen.metrics.looking import Found, Networks, Reals, Wants, fitted, look
 from stylegen.metrics.planning import Plan, feature_key, plan_of
-from stylegen.metrics.references import check_reference, read_reference
-from stylegen.metrics.sides import ImagesSide, Side
+from stylegen.metrics.reading import check_reading
+from stylegen.metrics.reference_checks import check_reference
+from stylegen.metrics.references import read_reference
+from stylegen.metrics.sides import ImagesSide, Side, reading_of_side
 from stylegen.metrics.telling import Told
 from stylegen.perceptual.lpips import Lpips
 from stylegen.perceptual.several import FeatureKey, open_several
@@ -142,13 +144,23 @@ class Workplace:
             look_at(side.batches(), watchers, told)
         return found
 
-    def reference(self, path: str) -> Reals:
+    def reference(self, path: str, judged: Side, name: str) -> Reals:
         """Read a file of reference statistics.
 
+        Args:
+            path: of the file.
+            judged: the side that is compared with it.
+            name: of that side.
+
         Raises:
-            InputError: it is none, or not of these features.
+            InputError: it is none, not of these features, or of images of another size.
         """
         told = read_reference(path)
+        reading: list[str] = []
+        if told.reading is not None:
+            reading += check_reading(reading_of_side(judged), name, told.reading, path)
+        elif told.protocol is not None:
+            reading.append(f"The reference {path} does not say what size its images have.")
         network = self.networks[self.key]
         notes = check_reference(told, self.plan.protocol, network.dim, network.weights_digest)
         gaussian = told.gaussian
@@ -162,7 +174,8 @@ class Workplace:
             gaussians={(self.key, self.plan.protocol.mirror): gaussian},
             count=gaussian.count,
             digest=file_digest(path),
-            notes=tuple(notes),
+            data_digest=told.data_digest,
+            notes=(*notes, *reading),
         )
 
 

@@ -48,18 +48,52 @@ def _echo_protocols(values: Any) -> None:
             click.echo(f"  {name}: {sentence}")
 
 
+def _spread(metric: Any) -> str:
+    if metric.error is not None:
+        return f" ± {metric.error:.4g}"
+    if metric.std is not None:
+        return f", sd {metric.std:.4g} over {metric.std_over}"
+    return ""
+
+
+def _echo_run(swept: Any) -> None:
+    best = swept.points[swept.best]
+    told = f", not told apart from {len(swept.tied)} others" if swept.tied else ""
+    if swept.tied is None:
+        told = f"; whether it is better than the others is not tested by {swept.metric}"
+    click.echo(f"best snapshot: {best.file} ({best.kimg:g} kimg){told}")
+
+
+_SECTIONS = {
+    "psi_sweep": "quality against truncation",
+    "classes": "each class by itself",
+    "spectrum": "frequencies of both sides",
+    "colour": "colours of both sides",
+}
+
+
+def _echo_sections(sections: Any) -> None:
+    """Say what else the report holds."""
+    if sections.snapshots is not None:
+        _echo_run(sections.snapshots)
+    if sections.neighbours is not None:
+        click.echo(f"copies: {sections.neighbours.verdict}")
+    sanity = sections.sanity
+    floor = None if sanity is None else sanity.floor
+    if floor is not None:
+        error = "" if floor.error is None else f" ± {floor.error:.4g}"
+        click.echo(f"floor: {floor.metric} {floor.value:.6g}{error}  (halves of {floor.images:,})")
+    held = [text for name, text in _SECTIONS.items() if getattr(sections, name) is not None]
+    held += ["the files of both sides"] if sanity is not None and sanity.sides else []
+    if held:
+        click.echo(f"in the report: {', '.join(held)}")
+
+
 def _echo(report: Any) -> None:
     for metric in report.metrics.values():
-        spread = metric.error if metric.error is not None else metric.std
-        deviation = "" if spread is None else f" ± {spread:.4g}"
         images = " against ".join(f"{n:,}" for n in metric.images.values())
-        click.echo(f"{metric.name}: {metric.value:.6g}{deviation}  ({images} images)")
-    if (swept := report.sections.snapshots) is not None:
-        best = swept.points[swept.best]
-        tied = f", not told apart from {len(swept.tied)} others" if swept.tied else ""
-        click.echo(f"best snapshot: {best.file} ({best.kimg:g} kimg){tied}")
-    if (audit := report.sections.neighbours) is not None:
-        click.echo(f"copies: {audit.verdict}")
+        click.echo(f"{metric.name}: {metric.value:.6g}{_spread(metric)}  ({images} images)")
+    _echo_sections(report.sections)
     _echo_protocols(report.sections.protocols or ())
     for note in report.notes:
         click.echo(f"note: {note}")
@@ -81,12 +115,15 @@ def evaluate(out: str | None, save_reference: str | None, overwrite: bool, **opt
     from stylegen.metrics import evaluate as measure
     from stylegen.metrics import save_reference as save
     from stylegen.metrics import write_report
+    from stylegen.metrics.options import refuse_ignored
     from stylegen.metrics.planning import plan_of
     from stylegen.metrics.references import check_reference_path
     from stylegen.metrics.writing import check_folder
 
     config = _configured(options)
-    plan_of(config)
+    plan = plan_of(config)
+    if out is not None:
+        refuse_ignored(config, plan)
     if out is None and save_reference is None:
         raise InputError("name a folder for the report with --out")
     if out is not None:

@@ -23,14 +23,16 @@ def weights() -> None:
 
 
 def _row(entry: Weights) -> dict[str, object]:
-    from stylegen.perceptual.locating import weights_path
+    from stylegen.perceptual.locating import is_truncated, weights_path
 
     path = weights_path(entry.name)
+    there = path.is_file()
     return {
         "name": entry.name,
         "about": entry.about,
         "path": str(path),
-        "there": path.is_file(),
+        "there": there,
+        "truncated": there and is_truncated(path, entry),
         "size_bytes": entry.size_bytes,
         "sha256": entry.sha256,
         "url": entry.url,
@@ -50,7 +52,9 @@ def list_command(as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     for entry, row in zip(WEIGHTS.values(), rows, strict=True):
-        state = "here" if row["there"] else "to fetch" if entry.fetchable else "to name"
+        state = "to fetch" if entry.fetchable else "to name"
+        if row["there"]:
+            state = "cut off" if row["truncated"] else "here"
         click.echo(f"{entry.name:16} {state:9} {entry.about}")
     click.echo("demo             fitted    on first use, on this machine")
 
@@ -130,9 +134,11 @@ def verify_command(ctx: click.Context, name: str | None, file: Path | None) -> N
 def path_command(name: str) -> None:
     """Print where a network's weights file is looked for; exit with 2 if it is not there."""
     weights_facts(name)
-    from stylegen.perceptual.locating import weights_path
+    from stylegen.perceptual.locating import how_to_get, weights_path
 
     path = weights_path(name)
     click.echo(path)
     if not path.is_file():
-        raise InputError(f"the weights of {name} are not there: stylegen weights fetch {name}")
+        fetched = weights_facts(name).fetchable
+        how = f"stylegen weights fetch {name}" if fetched else how_to_get(name)
+        raise InputError(f"the weights of {name} are not there: {how}")

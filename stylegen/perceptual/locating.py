@@ -48,8 +48,18 @@ def weights_path(name: str, given: str | Path | None = None) -> Path:
     return hub_path(weights_facts(name)) if named is None else without_scheme(named)
 
 
-def _how_to_get(entry: Weights) -> str:
-    name_it = f"name it with {entry.flag} FILE or in {entry.variable}"
+def how_to_get(name: str, flag: str | None = None) -> str:
+    """Say in part of a sentence how a weights file is had.
+
+    Args:
+        name: of the weights.
+        flag: the option that names it, where that is not the usual one.
+
+    Raises:
+        InputError: no such weights are known.
+    """
+    entry = weights_facts(name)
+    name_it = f"name it with {flag or entry.flag} FILE or in {entry.variable}"
     if entry.url is None:
         return f"{name_it}; it can be downloaded nowhere that is known here"
     return f"get {entry.url} and either put it at {hub_path(entry)} or {name_it}"
@@ -65,7 +75,7 @@ def weights_words(name: str) -> str:
     if not path.is_file():
         how = f"downloaded to {path}, once"
         return f"absent: {how}" if entry.fetchable else f"named by {entry.flag} FILE"
-    if _is_truncated(path, entry):
+    if is_truncated(path, entry):
         return f"cut off: {path}"
     return f"found: {path}"
 
@@ -75,6 +85,7 @@ def download(
     *,
     sha256: str | None = None,
     progress: Callable[[int], None] | None = None,
+    flag: str | None = None,
 ) -> Path:
     """Download a network's weights to torch.hub's folder, and check them.
 
@@ -82,6 +93,7 @@ def download(
         name: of the weights.
         sha256: the digest to expect, for files whose digest is not known here.
         progress: called with the bytes written so far.
+        flag: the option that names another file, where that is not the usual one.
 
     Returns:
         Where they are.
@@ -94,23 +106,24 @@ def download(
     if entry.url is None or not expected:
         lack = "no sha256 is known to check them" if entry.url else "no URL of them is known"
         raise InputError(f"the weights of {name} are not downloaded, since {lack}: "
-                         f"{_how_to_get(entry)}")  # fmt: skip
+                         f"{how_to_get(name, flag)}")  # fmt: skip
     try:
         fetch(entry.url, path, expected, entry.size_bytes, progress)
     except OSError as error:
         raise InputError(
             f"the weights of {name} are not on this machine and could not be downloaded "
-            f"({error}): {_how_to_get(entry)}"
+            f"({error}): {how_to_get(name, flag)}"
         ) from error
     return path
 
 
-def find_weights(name: str, given: str | Path | None = None) -> Path:
+def find_weights(name: str, given: str | Path | None = None, *, flag: str | None = None) -> Path:
     """Return a network's weights file, downloading it first where it is absent.
 
     Args:
         name: of the weights.
         given: a file that the caller names; None: the environment variable, or torch.hub's folder.
+        flag: the option that names it, where that is not the usual one, for messages.
 
     Raises:
         InputError: a file that was named is absent or empty, or there is none and it cannot be
@@ -118,7 +131,7 @@ def find_weights(name: str, given: str | Path | None = None) -> Path:
     """
     named, path = named_weights(name, given), weights_path(name, given)
     if named is None:
-        return path if path.is_file() else download(name)
+        return path if path.is_file() else download(name, flag=flag)
     if given is None and not path.is_file():
         raise InputError(
             f"{weights_facts(name).variable} names the weights file {path}, and there is none"
@@ -159,7 +172,7 @@ class Verdict:
     sha256: str = ""
 
 
-def _is_truncated(path: Path, entry: Weights) -> bool:
+def is_truncated(path: Path, entry: Weights) -> bool:
     """Tell a broken download: shorter than the file should be, or a zip without its end."""
     size = path.stat().st_size
     if entry.size_bytes is not None:
@@ -172,7 +185,7 @@ def _compared(path: Path, entry: Weights, digest: str) -> tuple[State, str]:
     size = f"{path.stat().st_size:,}"
     if entry.sha256 and digest.startswith(entry.sha256):
         return "whole", f"the published file, {size} bytes"
-    if _is_truncated(path, entry):
+    if is_truncated(path, entry):
         whole = f" of {entry.size_bytes:,}" if entry.size_bytes else ""
         return "truncated", (
             f"cut off after {size}{whole} bytes, as a broken download leaves it: delete it and "

@@ -68,6 +68,15 @@ _TRUNKS: dict[Trunk, _TrunkFacts] = {
 TRUNKS: tuple[Trunk, ...] = ("vgg", "alex", "squeeze")
 
 
+TRUNK_WEIGHTS = {trunk: facts.weights for trunk, facts in _TRUNKS.items()}
+"""Names of their weights files."""
+
+
+def smallest_px(trunk: Trunk) -> int:
+    """Return the least side of images that a network's layers can be compared on."""
+    return _TRUNKS[trunk].smallest_px
+
+
 def _layers(facts: _TrunkFacts, path: Path) -> nn.Sequential:
     """Read the convolutional part of a network, as far as it is compared."""
     from torchvision.models import get_model
@@ -136,7 +145,10 @@ class Lpips(nn.Module):
             raise InputError(f"LPIPS has no network {trunk!r}; known: {', '.join(TRUNKS)}")
         facts = _TRUNKS[trunk]
         self.name, self.smallest_px, self._taps = f"lpips_{trunk}", facts.smallest_px, facts.taps
-        files = find_weights(facts.weights, weights), find_weights(self.name, heads)
+        files = (
+            find_weights(facts.weights, weights, flag="--lpips-weights"),
+            find_weights(self.name, heads),
+        )
         self.weights_digest = "+".join(file_digest(path) for path in files)
         self.layers = _layers(facts, files[0])
         self.heads = nn.ParameterList(_heads(files[1], len(facts.taps)))

@@ -12,6 +12,7 @@ from stylegen.cli import main
 from stylegen.metrics.catalogue import METRICS
 from stylegen.metrics.demo import demo_weights
 from stylegen.metrics.protocols import PROTOCOLS
+from tests.metrics.toys import make_generator, save
 
 
 def save_folder(folder: Path, count: int, seed: int) -> str:
@@ -46,6 +47,13 @@ def test_everything_between_two_folders(given: dict[str, str], tmp_path: Path) -
         given["w"], "--metrics", "all", "--out", str(out),
     )  # fmt: skip
     assert result.exit_code == 0, result.output
+    floor = next(line for line in result.output.splitlines() if line.startswith("floor: fd_demo"))
+    assert floor.endswith("(halves of 11)")
+    assert "in the report: " in result.output
+    kernel = next(line for line in result.output.splitlines() if line.startswith("KID (demo)"))
+    assert ", sd " in kernel
+    assert " over 100 subsets of 22 " in kernel
+    assert "±" not in kernel
     for said in ("FD (demo): ", "Recall (demo): ", "copies: ", "note: Not taken: ppl2_wend needs"):
         assert said in result.output
     assert {path.name for path in out.iterdir()} == {
@@ -81,6 +89,9 @@ def test_a_reference_is_written_and_compared_with(given: dict[str, str], tmp_pat
         ("--protocol nvidia --out {o}", f"known: {', '.join(PROTOCOLS)}"),
         ("--metrics fid", "name a folder for the report with --out"),
         ("--metrics ppl --out {o}", "needs a snapshot to draw from, and "),
+        ("--samples 9 --out {o}", "--samples is of a snapshot's images, and no side is a snapshot"),
+        ("--noise random --out {o}", "--noise is of a snapshot's images"),
+        ("--held-out x --crop --out {o}", "--held-out is of the metric memorisation"),
         ("--metrics psnr,colour --sweep 1,x --out {o}", "--sweep is '1,x'; wanted numbers"),
         ("--save-reference {o}.npy", "a reference is a .npz file"),
         ("--features inception --inception-weights x --features-weights y --out {o}", "twice"),
@@ -93,6 +104,29 @@ def test_refusals(given: dict[str, str], tmp_path: Path, arguments: str, said: s
     assert result.exit_code == 2, result.output
     assert said in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_a_best_snapshot_that_nothing_was_tested_against_is_called_so(
+    given: dict[str, str], tmp_path: Path
+) -> None:
+    run_folder = tmp_path / "run"
+    run_folder.mkdir()
+    for i in range(2):
+        save(run_folder / f"snapshot-{i:06}.safetensors", make_generator(seed=i), float(i))
+    outputs = []
+    sweep = ("--sweep", "0.5", "--sweep-samples", "8")
+    for metrics, more in (("kid", ()), ("fid,psi_sweep", sweep)):
+        result = run(
+            str(run_folder), "--against", given["b"], "--features", "demo", "--features-weights",
+            given["w"], "--metrics", metrics, "--samples", "24", "--filter", "box", *more, "--out",
+            str(tmp_path / metrics),
+        )  # fmt: skip
+        assert result.exit_code == 0, result.output
+        outputs.append(result.output)
+    untested = "whether it is better than the others is not tested by kid_demo"
+    assert untested in outputs[0]
+    assert "not tested" not in outputs[1]
+    assert "in the report: quality against truncation\n" in outputs[1]
 
 
 def test_too_few_images_are_told_before_any_network_is_loaded(

@@ -56,6 +56,22 @@ def test_list(hub: Path, toy: Weights) -> None:
     assert rows["inception"]["path"] == str(hub / WEIGHTS["inception"].file)
 
 
+def test_a_truncated_file_is_not_listed_as_here(hub: Path, toy: Weights) -> None:
+    hub.mkdir(parents=True)
+    (hub / toy.file).write_bytes(CONTENT[:-1])
+    assert "toy              cut off   a toy" in run("list").output
+    assert {row["name"]: row["truncated"] for row in json.loads(run("list", "--json").output)}[
+        "toy"
+    ]
+
+
+def test_where_nothing_can_be_fetched_no_fetching_is_advised() -> None:
+    result = run("path", "squeezenet")
+    assert result.exit_code == 2
+    assert "weights fetch" not in result.output
+    assert "name it with --features-weights FILE or in STYLEGEN_WEIGHTS_SQUEEZENET" in result.output
+
+
 def test_fetch_and_path(hub: Path, toy: Weights) -> None:
     path = hub / toy.file
     result = run("path", "toy")

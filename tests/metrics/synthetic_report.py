@@ -306,9 +306,12 @@ def full_report(*, shift: float = 0.0, suspicious: bool = False, **changes: Any)
                   "weights_sha256": DIGESTS["weights"]},
         sides={
             "a": {"kind": "snapshot", "path": "runs/00003-faces/snapshot-001400.safetensors",
-                  "sha256": DIGESTS["a"], "resolution_px": 64, "kimg": 1400.0, "images": 10_000},
+                  "sha256": DIGESTS["a"], "resolution_px": 64, "channels": 3, "kimg": 1400.0,
+                  "images": 10_000},
             "against": {"kind": "images", "path": "faces64.zip", "sha256": DIGESTS["against"],
-                        "resolution_px": 64, "skipped": [], "images": 9_988},
+                        "resolution_px": 64, "channels": 3, "background": "white",
+                        "resize": "centre crop and lanczos, where the size differs",
+                        "skipped": [], "images": 9_988},
         },
         notes=("FID of 10,000 samples is larger than that of 50,000: compare it only with others "
                "of 10,000, or by the value for infinitely many samples.",

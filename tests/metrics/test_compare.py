@@ -13,7 +13,7 @@ import scipy.stats
 
 from stylegen.errors import InputError
 from stylegen.metrics.compare import compare, judge, read_report
-from stylegen.metrics.compare_protocols import count_obstacle, obstacles
+from stylegen.metrics.compare_protocols import count_obstacle, obstacles, unknowns
 from stylegen.metrics.compare_text import letter, text
 from stylegen.metrics.page_compare import render
 from stylegen.metrics.protocols import Protocol
@@ -142,6 +142,38 @@ def test_what_has_no_error_gets_no_verdict() -> None:
             ("is", "ppl_w"),
         ),
         (
+            {"sides__against__sha256": None},
+            "sides.against.sha256",
+            "compared images unknown",
+            ("is", "ppl_w"),
+        ),
+        (
+            {"sides__against__resize": "centre crop and box, where the size differs"},
+            "sides.against.resize",
+            "resize",
+            ("is", "ppl_w"),
+        ),
+        ({"protocol__seed_against": 1}, "protocol.seed_against", "seed against", ("is", "ppl_w")),
+        (
+            {"sides__against__resolution_px": 128},
+            "sides.against.resolution_px",
+            "resolution px",
+            ("is", "ppl_w"),
+        ),
+        ({"sides__against__channels": 1}, "sides.against.channels", "channels", ("is", "ppl_w")),
+        (
+            {"sides__against__background": "black"},
+            "sides.against.background",
+            "background",
+            ("is", "ppl_w"),
+        ),
+        (
+            {"sides__a__resolution_px": 128, "sides__against__resolution_px": 128},
+            "sides.a.resolution_px",
+            "resolution px",
+            (),
+        ),
+        (
             {"metrics__fid__images": {"a": 50_000, "against": 9_988}},
             "metrics.fid.images",
             "number of images",
@@ -169,11 +201,13 @@ def test_protocols_that_differ_are_named_and_get_no_verdict(
         verdict = verdicts[key]
         assert verdict is not None
         assert verdict.outcome == "same", key
-    assert f"not comparable: {short} differs" in text(found)
+    said = short if short.endswith(" unknown") else f"{short} differs"
+    assert f"not comparable: {said}" in text(found)
     assert field in text(found)
 
 
-@pytest.mark.parametrize("place", ["protocol__seed", "protocol__batch", "protocol__name"])
+@pytest.mark.parametrize("place", ["protocol__seed", "protocol__batch", "protocol__name",
+                                   "protocol__held_out_sha256"])  # fmt: skip
 def test_draws_and_names_do_not_matter(base: dict[str, Any], place: str) -> None:
     assert obstacles(base, changed(base, **{place: "another"})) == []
 
@@ -207,6 +241,98 @@ def test_how_images_are_drawn_is_no_matter_of_folders(base: dict[str, Any]) -> N
     for name in ("psi", "noise", "labels", "quantisation", "samples"):
         del folder["protocol"][name]
     assert obstacles(base, folder) == []
+
+
+def test_unknown_images_are_never_the_same(base: dict[str, Any], tmp_path: Path) -> None:
+    drawn = changed(base, sides__against__kind="function", sides__against__sha256=None)
+    found = compare([write(tmp_path / "a", drawn), write(tmp_path / "b", copy.deepcopy(drawn))])
+    assert [(o.field, o.known) for o in found.obstacles[0]] == [("sides.against.sha256", False)]
+    assert "same images is not known" in found.obstacles[0][0].why
+    verdicts = {row.key: row.verdicts[0] for row in found.rows}
+    assert verdicts["fid"] is not None
+    assert verdicts["fid"].outcome == "incomparable"
+    assert verdicts["is"] is not None
+    assert verdicts["is"].outcome == "same"
+    assert "FID of B against A; not comparable: compared images unknown." in render(found)
+
+
+def test_a_filter_that_was_not_needed_does_not_matter(base: dict[str, Any]) -> None:
+    none = changed(base, sides__against__resize="none: the images have this size")
+    assert obstacles(base, none) == obstacles(none, base) == []
+    others = changed(none, sides__against__sha256="00")
+    fields = [o.field for o in obstacles(base, others)]
+    assert fields == ["sides.against.sha256", "sides.against.resize"]
+    larger = changed(none, sides__against__resolution_px=128)
+    fields = [o.field for o in obstacles(base, larger)]
+    assert fields == ["sides.against.resolution_px", "sides.against.resize"]
+
+
+def reference(base: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """The report against stored statistics of the same images."""
+    told = {"kind": "reference", "path": "r.npz", "sha256": "of the file", "images": 9_988}
+    told["data_sha256"] = base["sides"]["against"]["sha256"]
+    report = changed(base, sides__against={**told, **facts})
+    del report["protocol"]["background"]
+    return report
+
+
+def test_statistics_of_the_same_images_are_compared_with_a_note(
+    base: dict[str, Any], tmp_path: Path
+) -> None:
+    own = reference(base)
+    assert obstacles(base, own) == obstacles(own, base) == []
+    found = compare([write(tmp_path / "a", base), write(tmp_path / "b", own)])
+    row = next(row for row in found.rows if row.key == "fid")
+    assert row.verdicts[0] is not None
+    assert row.verdicts[0].outcome == "same"
+    ((resize, background),) = found.notes
+    assert resize.startswith("The resize of the images compared with is known of one report only")
+    assert background.startswith("The background behind transparent pixels of")
+    assert f"Note on A and B: {resize}" in text(found)
+    assert f"A and B: {resize}" in render(found)
+    assert unknowns(own, own) == []
+    (first, _) = unknowns(own, reference(base, sha256="another file"))
+    assert "is known of neither report" in first
+
+
+@pytest.mark.parametrize(("digest", "known"), [("of others", True), (None, False), ("", False)])
+def test_statistics_of_other_or_unknown_images_are_not(
+    base: dict[str, Any], digest: str | None, known: bool
+) -> None:
+    own = reference(base, data_sha256=digest)
+    assert [(o.field, o.known) for o in obstacles(base, own)] == [("sides.against.sha256", known)]
+    assert obstacles(own, own) == []  # the same file
+    assert unknowns(base, own) == []
+
+
+LPIPS = {
+    "lpips": "vgg", "lpips_weights_sha256": "00", "path_samples": 100, "path_epsilon": 1e-4,
+    "crop": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "lpips"),
+    [
+        ("lpips", "alex", True), ("lpips_weights_sha256", "11", True),
+        ("path_samples", 50, False), ("path_epsilon", 1e-3, False), ("crop", True, False),
+    ],
+)  # fmt: skip
+def test_settings_of_lpips_are_those_of_its_metrics(
+    base: dict[str, Any], field: str, value: Any, lpips: bool
+) -> None:
+    first = changed(base, protocol={**base["protocol"], **LPIPS})
+    second = changed(first, **{f"protocol__{field}": value})
+    without = copy.deepcopy(first)
+    del without["protocol"][field]
+    for other in (second, without):
+        for found in (obstacles(first, other), obstacles(other, first)):
+            assert [o.field for o in found] == [f"protocol.{field}"]
+            assert found[0].concerns("ppl_w")
+            assert found[0].concerns("ppl2_wend")
+            assert found[0].concerns("lpips") == lpips
+            assert not any(found[0].concerns(key) for key in ("fid", "kid", "is", "psnr"))
+    assert obstacles(first, copy.deepcopy(first)) == []
 
 
 def test_unbiased_metrics_may_have_other_numbers_of_images() -> None:

@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from stylegen.errors import InputError
-from stylegen.metrics.frechet import distance_of_moments, gaussian_distance
+from stylegen.metrics.frechet import (
+    Gaussian,
+    distance_of_moments,
+    frechet_distance,
+    gaussian_distance,
+)
 from stylegen.metrics.infinity import frechet_infinity, subset_counts
 from stylegen.metrics.moments import Moments
 from tests.metrics.gaussians import draws, mixed, standard
@@ -54,6 +59,27 @@ def test_a_given_error_is_taken() -> None:
     expected = np.sqrt(weights @ (100 / np.maximum.outer(n, n)) @ weights)
     assert one == pytest.approx(expected, rel=1e-10)
     assert two == pytest.approx(2 * expected, rel=1e-10)
+
+
+def test_with_few_images_a_dimension_no_error_is_given() -> None:
+    """Of the reference's own distribution: the truth is 0, and the line ends far below."""
+    generator = torch.Generator().manual_seed(0)
+    deviations = torch.linspace(1, 0.01, 256).double().sqrt()
+    x = torch.randn(300, 256, generator=generator).double() * deviations
+    reference = Gaussian(mu=torch.zeros(256).double(), sigma=torch.diag(deviations**2))
+    few = frechet_infinity(x, reference, error=0.1)
+    assert few.intercept < -5
+    assert few.error is None
+    assert frechet_infinity(draws(60, 16, seed=1), standard(16)).error is None
+    assert frechet_infinity(draws(64, 16, seed=1), standard(16)).error is not None
+
+
+def test_covariances_over_n_end_at_the_distance_over_n() -> None:
+    x, reference = draws(40, 3, seed=1), standard(3)
+    found = frechet_infinity(x, reference, points=3, by_n=True)
+    sigma = torch.from_numpy(np.cov(x.double().numpy(), rowvar=False, ddof=0))
+    expected = frechet_distance(x.double().mean(0), sigma, reference.mu, reference.sigma)
+    assert found.values[-1] == pytest.approx(expected, rel=1e-9)
 
 
 def test_it_refuses() -> None:

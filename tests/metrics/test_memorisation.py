@@ -77,6 +77,26 @@ def test_one_exact_copy_is_enough(faces: dict[str, Tensor]) -> None:
     assert "1 equal one" in found.verdict
 
 
+def test_one_pair_of_duplicates_hides_no_copy(faces: dict[str, Tensor]) -> None:
+    fake, train = faces["fake"].clone(), faces["train"].clone()
+    train[11] = train[10]
+    fake[7] = train[3]
+    found = audit(features(fake), features(train))
+    assert found.calibration.duplicates == 2
+    assert found.finding == "copies"
+    assert "1 equal one: the generator copies" in found.verdict
+
+
+def test_what_equals_a_duplicated_image_is_never_no_sign(faces: dict[str, Tensor]) -> None:
+    fake, train = faces["fake"].clone(), faces["train"].clone()
+    fake[7] = train[11] = train[10]
+    found = audit(features(fake), features(train))
+    assert found.finding == "near"
+    assert "1 equal one, but only such as the training set has twice" in found.verdict
+    assert "no sign" not in found.verdict
+    assert "0 equal one: no sign" in audit(features(faces["fake"]), features(train)).verdict
+
+
 def test_duplicates_and_leaks_are_left_out_of_the_calibration(faces: dict[str, Tensor]) -> None:
     train, held_out = features(faces["train"]), features(faces["held_out"])
     doubled, leaky = torch.cat([train, train[:30]]), torch.cat([held_out, train[:40]])

@@ -19,9 +19,11 @@ from stylegen.metrics.page_charts import (
     snapshot_charts,
     spectrum_charts,
 )
+from stylegen.metrics.page_cite import citation
 from stylegen.metrics.page_numbers import estimate, in_words, percent
 from stylegen.metrics.page_parts import label_of, picture, resource
-from stylegen.metrics.report import Report
+from stylegen.metrics.page_pictures import neighbours
+from stylegen.metrics.report import Metric, Report
 from stylegen.metrics.report_files import figure_files, snapshot_lines
 from stylegen.metrics.report_sections import SECTIONS, FidAgainstN, Sections
 from tests.metrics.synthetic_report import Faces, full_report
@@ -136,6 +138,77 @@ def test_the_sentence_to_cite_says_what_a_reader_needs(page: Page) -> None:
         assert words in cited
 
 
+def cited(report: Report, metrics: dict[str, Metric] | None = None, **fields: object) -> str:
+    protocol = {**report.protocol, "divisor": "N", "labels": "data", **fields}
+    taken = {key: value for key, value in protocol.items() if value != "left out"}
+    return citation(dataclasses.replace(report, protocol=taken, metrics=metrics or report.metrics))
+
+
+def test_the_sentence_to_cite_names_what_deviates(report: Report) -> None:
+    full = {"name": "fid50k_full", "samples": 50_000}
+    assert "; protocol fid50k_full; psi 1; seed 0; features inception;" in cited(report, **full)
+    few = cited(report, **full | {"samples": 60, "network": "squeezenet", "resize": None})
+    assert "; protocol fid50k_full but 60 samples, features squeezenet; psi 1;" in few
+    other = cited(report, **full, psi=0.7, reals=1000, mirror=True)
+    assert "fid50k_full but 1,000 reals, reals mirrored, psi 0.7; seed 0;" in other
+    resized = cited(report, **full | {"resize": "clean"})
+    assert "fid50k_full but resize clean; psi 1" in resized
+    assert "protocol stylegen; psi 1" in cited(report, name="stylegen", samples=60)
+    folder = cited(report, name="fid50k_full", samples="left out", psi="left out", seed=7)
+    assert "fid50k_full but 10,000 images; seed 7;" in folder
+
+
+def test_deviations_over_subsets_are_not_cited_as_errors(report: Report) -> None:
+    kid = dataclasses.replace(report.metrics["kid"], error=None, interval=None)
+    text = cited(report, {"kid": kid})
+    assert text.startswith("KID 0.00431 (standard deviation over 100 subsets of 1,000 0.00070) (")
+    assert "±" not in text
+    assert cited(report, {"kid": dataclasses.replace(kid, error=0.00011)}).startswith(
+        "KID 0.00431 ± 0.00011 ("
+    )
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_equal_pairs_are_said_to_be_equal(report: Report, value: float) -> None:
+    images = {"a": 5, "against": 5}
+    psnr = Metric(name="PSNR", value=value, unit="dB", better="higher", images=images,
+                  error=math.nan, error_kind="over pairs")  # fmt: skip
+    text = render(dataclasses.replace(report, metrics={"psnr": psnr}))
+    assert text.count("all pairs are equal") == 3  # large, in the table, and cited
+    assert "Not a finite number" not in text
+    assert "over pairs" not in " ".join(Page(text).text)
+    assert '<p class="hero words">all pairs are equal</p>' in text
+    none = dataclasses.replace(psnr, images={"a": 0, "against": 0})
+    assert "all pairs are equal" not in render(dataclasses.replace(report, metrics={"psnr": none}))
+
+
+def with_snapshots(report: Report, **changes: object) -> str:
+    assert report.sections.snapshots is not None
+    found = dataclasses.replace(report.sections.snapshots, **changes)
+    return render(dataclasses.replace(report, sections=Sections(snapshots=found)))
+
+
+def test_snapshots_are_told_apart_only_where_that_was_tested(report: Report) -> None:
+    assert report.sections.snapshots is not None
+    assert "All others are worse by more than the noise." in with_snapshots(report, tied=())
+    untested = with_snapshots(report, tied=None, paired=False)
+    assert "Whether others differ in FID by more than noise was not tested." in untested
+    assert "the noise" not in untested
+    assert "z counts" not in untested
+    for tied in ((), None):
+        one = report.sections.snapshots.points[:1]
+        alone = with_snapshots(report, points=one, best=0, tied=tied)
+        assert "is the only snapshot with FID" in alone
+        assert "All others" not in alone
+        assert "not tested" not in alone
+
+
+def test_halves_of_the_real_images_are_no_bound(page: Page) -> None:
+    text = " ".join(" ".join(page.text).split())
+    assert "noise of 4,994 against 4,994 images, and values of larger numbers may lie" in text
+    assert "nothing can be judged" not in text
+
+
 def test_what_is_missing_is_said_or_left_out(report: Report) -> None:
     reason = "The judged side is a folder: there is nothing to truncate."
     sections = Sections(not_taken={"psi_sweep": reason})
@@ -208,6 +281,24 @@ def test_suspicion_is_seen_and_said() -> None:
     assert "Suspicious." in text
     assert text.count('class="row flagged"') == 3
     assert "No sign of copying" not in text
+
+
+@pytest.mark.parametrize(
+    ("finding", "suspicious", "said", "kind"),
+    [
+        ("copies", True, "Suspicious.", "verdict warn"),
+        ("near", False, "Close to the training images.", "verdict warn"),
+        ("clear", False, "No sign of copying.", "verdict"),
+        (None, True, "Suspicious.", "verdict warn"),
+        (None, False, "No sign of copying.", "verdict"),
+    ],
+)
+def test_an_audit_has_the_colour_of_its_finding(
+    report: Report, finding: str | None, suspicious: bool, said: str, kind: str
+) -> None:
+    assert report.sections.neighbours is not None
+    found = dataclasses.replace(report.sections.neighbours, finding=finding, suspicious=suspicious)
+    assert f'<p class="{kind}"><strong>{said}</strong>' in neighbours(found)
 
 
 def test_the_line_meets_infinity_at_its_intercept() -> None:
@@ -297,6 +388,12 @@ def test_a_line_for_each_snapshot(report: Report) -> None:
     (line,) = snapshot_lines(dataclasses.replace(report, sections=Sections()))
     assert '"kimg": 1400.0' in line
     assert '"density": {"value": null' in line
+
+
+def test_names_and_verdicts_of_a_comparison_wrap_between_words() -> None:
+    rules = dict(re.findall(r"^([^{}@\n]+) \{([^}]*)\}", resource("report.css"), re.MULTILINE))
+    assert "overflow-wrap: break-word" in rules["#metrics .scroll tbody th"]
+    assert "white-space: normal" in rules["td > .tag:last-child"]
 
 
 def luminance(colour: str) -> float:

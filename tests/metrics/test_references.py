@@ -14,10 +14,11 @@ from stylegen.errors import InputError
 from stylegen.metrics.frechet import distance_of_features, gaussian_distance
 from stylegen.metrics.moments import Moments
 from stylegen.metrics.protocols import PROTOCOLS, Protocol
+from stylegen.metrics.reading import Reading, check_reading
+from stylegen.metrics.reference_checks import check_reference
 from stylegen.metrics.references import (
     HEADER,
     Reference,
-    check_reference,
     read_reference,
     write_reference,
 )
@@ -188,11 +189,40 @@ def test_a_later_version_is_refused(tmp_path: Path) -> None:
 def test_what_may_be_compared() -> None:
     found = reference()
     assert check_reference(found, CLEAN, 12, "w" * 64) == []
-    (said,) = check_reference(found, dataclasses.replace(CLEAN, samples=10), 12, "w" * 64)
-    assert "10 images are drawn here and 50,000 there" in said
+    drawn = dataclasses.replace(CLEAN, samples=10, psi=0.5, reals=7)
+    assert check_reference(found, drawn, 12, "w" * 64) == []  # of a file nothing is drawn
+    part = dataclasses.replace(found, protocol=dataclasses.replace(CLEAN, reals=50))
+    (said,) = check_reference(part, drawn, 12, "w" * 64)
+    assert "The reference is of 50 of its set's images" in said
+    (said,) = check_reference(found, dataclasses.replace(CLEAN, mirror=True), 12, "w" * 64)
+    assert "mirrored here and not mirrored there" in said
     with pytest.raises(InputError, match="of 12 features and inception gives 2048"):
         check_reference(found, CLEAN, 2048, "w" * 64)
     with pytest.raises(InputError, match="of the features of inception, not of vgg16"):
         check_reference(found, Protocol(network="vgg16"), 12, "w" * 64)
     with pytest.raises(InputError, match=r"other weights of inception \(sha256 wwwwwwww\.\.\.\)"):
         check_reference(found, CLEAN, 12, "v" * 64)
+
+
+READ = Reading(width=20, height=12, channels=3, filter="box", background="white")
+
+
+def test_how_images_were_read_comes_back(tmp_path: Path) -> None:
+    write_reference(reference(), tmp_path / "r.npz")
+    assert read_reference(tmp_path / "r.npz").reading is None
+    write_reference(dataclasses.replace(reference(), reading=READ), tmp_path / "s.npz")
+    assert read_reference(tmp_path / "s.npz").reading == READ
+
+
+def test_images_of_another_size_are_refused_and_other_readings_told() -> None:
+    assert list(check_reading(READ, "a", READ, "r.npz")) == []
+    other = dataclasses.replace(READ, width=12, height=20)
+    with pytest.raises(
+        InputError, match=r"a has 12x20 px and r\.npz is of images of 20x12: images"
+    ):
+        list(check_reading(other, "a", READ, "r.npz"))
+    grey = dataclasses.replace(READ, channels=1, filter="lanczos", background="black")
+    told = list(check_reading(grey, "a", READ, "r.npz"))
+    assert [("channels" in t, "lanczos here and box" in t, "black here" in t) for t in told] == [
+        (True, False, False), (False, True, False), (False, False, True),
+    ]  # fmt: skip

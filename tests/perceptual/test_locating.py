@@ -12,6 +12,7 @@ import torch
 
 from stylegen.errors import InputError
 from stylegen.perceptual import locating, weights, weights_table
+from stylegen.perceptual.lpips import Lpips
 from stylegen.perceptual.names import NETWORKS
 from stylegen.perceptual.weights_table import WEIGHTS, Weights
 
@@ -230,3 +231,16 @@ def test_a_zip_without_its_end_is_truncated(
     assert locating.verify("toy", path).state == "different"
     path.write_bytes(whole.getvalue()[:-100])
     assert locating.verify("toy", path).state == "truncated"
+
+
+def test_lpips_names_its_own_option(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG-16 is a feature network, too, whose file another option names."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(urllib.request, "urlopen", broken)
+    with pytest.raises(InputError, match="name it with --lpips-weights FILE"):
+        Lpips("vgg")
+    with pytest.raises(InputError, match="name it with --features-weights FILE"):
+        locating.find_weights("vgg16")
