@@ -20,6 +20,7 @@ from torch import Tensor
 
 from stylegen.devices import full_float32
 from stylegen.errors import InputError
+from stylegen.metrics.checks import check_features
 
 SUBSETS = 100
 SUBSET_SIZE = 1000
@@ -52,21 +53,6 @@ class KernelDistance(NamedTuple):
 
     value: float
     error: float
-
-
-def _check(x: Tensor, y: Tensor, least: int) -> None:
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise InputError(
-            "a kernel distance takes features (M, D) and (N, D) of one width D, not "
-            f"{tuple(x.shape)} and {tuple(y.shape)}"
-        )
-    if min(len(x), len(y)) < least:
-        raise InputError(
-            f"a kernel distance needs at least {least} images on each side, not {len(x)} and "
-            f"{len(y)}"
-        )
-    if not (bool(torch.isfinite(x).all()) and bool(torch.isfinite(y).all())):
-        raise InputError("the features for a kernel distance are not finite numbers")
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
@@ -129,7 +115,7 @@ def subset_distances(
         InputError: shapes do not agree, fewer than two images, numbers that are not finite, or
             no subset is wanted.
     """
-    _check(x, y, 2)
+    check_features(x, y, 2, "a kernel distance")
     if subsets < 1 or size < 2:
         raise InputError(f"{subsets} subsets of {size} images; wanted at least 1 of at least 2")
     place = device or x.device
@@ -202,7 +188,7 @@ def kernel_distance(x: Tensor, y: Tensor, block: int = _BLOCK) -> KernelDistance
     Raises:
         InputError: shapes do not agree, fewer than three images, or numbers that are not finite.
     """
-    _check(x, y, 3)
+    check_features(x, y, 3, "a kernel distance")
     m, n = len(x), len(y)
     a, b = _others(x, block), _others(y, block)
     rows, columns = _row_sums(x, y, block)

@@ -32,7 +32,8 @@ from scipy.special import betaln, gammaln, ndtr
 from torch import Tensor
 
 from stylegen.errors import InputError
-from stylegen.metrics.neighbours import Neighbours, check_features, nearest
+from stylegen.metrics.checks import check_features
+from stylegen.metrics.neighbours import Neighbours, nearest
 
 Finding = Literal["copies", "near", "clear"]
 ALPHA = 0.01  # share of samples that are flagged without copying

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from stylegen.devices import full_float32
 from stylegen.errors import InputError
+from stylegen.metrics.checks import check_features
 
 ROWS, COLUMNS = 1024, 2048  # of a block
 _AT_ONCE = 1 << 22  # numbers, of pairs whose distances are taken anew
@@ -50,26 +51,6 @@ class Neighbours(NamedTuple):
 
     distances: Tensor
     indices: Tensor
-
-
-def check_features(x: Tensor, y: Tensor, least: int = 1) -> None:
-    """Refuse features that cannot be compared, or of fewer images than are needed.
-
-    Raises:
-        InputError: widths differ, numbers are not finite, or images are too few.
-    """
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise InputError(
-            "distances are taken between features (M, D) and (N, D) of one width D, not "
-            f"{tuple(x.shape)} and {tuple(y.shape)}"
-        )
-    if min(len(x), len(y)) < least:
-        raise InputError(
-            f"this many neighbours need at least {least} images on each side, not {len(x)} and "
-            f"{len(y)}: give more images, or ask for fewer neighbours"
-        )
-    if not (bool(torch.isfinite(x).all()) and bool(torch.isfinite(y).all())):
-        raise InputError("the features are not finite numbers")
 
 
 def prepared(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,9 +30,9 @@ import torch
 from torch import Tensor
 
 from stylegen.errors import InputError
+from stylegen.metrics.checks import check_features
 from stylegen.metrics.neighbours import (
     Block,
-    check_features,
     distance_blocks,
     prepared,
     self_distances,

@@ -4,7 +4,6 @@ Inception is initialised anew with a larger scale: as it comes, its features bar
 comparison would assert nothing.
 """
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from stylegen.metrics import EvaluateConfig, evaluate
 from stylegen.metrics.report import Metric
 from stylegen.perceptual import open_features
 from stylegen.perceptual.fidelity import part
+from tests.perceptual.published import unloaded_inception
 
 torch_fidelity = pytest.importorskip("torch_fidelity")
 FeatureExtractorBase: Any = part("feature_extractor_base", "FeatureExtractorBase", "the test")
@@ -39,20 +39,6 @@ def save_pictures(folder: Path, count: int, low: int, seed: int) -> None:
 def read_pictures(folder: Path) -> torch.Tensor:
     pixels = np.stack([np.array(Image.open(path)) for path in sorted(folder.iterdir())])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
-
-
-def unloaded_inception() -> Any:
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
-    class Unloaded(FeatureExtractorInceptionV3):  # type: ignore[misc]
-        def load_state_dict(self, *_: object) -> None:
-            """Keep what it was initialised with."""
-
-    nothing = io.BytesIO()
-    torch.save({}, nothing)
-    nothing.seek(0)
-    layers = ["2048", "logits_unbiased"]
-    return Unloaded("inception-v3-compat", layers, feature_extractor_weights_path=nothing)
 
 
 @torch.inference_mode()
